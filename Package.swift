@@ -1,0 +1,52 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// LibTorch: the folder in `LIBTORCH`, or what `scripts/bootstrap` linked into the package.
+let libtorch = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.torch/torch"
+let torchLibraries = libtorch + "/lib"
+
+/// `-Ounchecked` stays off: bad indices trap in every configuration.
+let swiftSettings: [SwiftSetting] = [.enableUpcomingFeature("MemberImportVisibility")]
+
+/// The engine's libraries with their run path, so that no executable needs LD_LIBRARY_PATH.
+let torchLinkerSettings: [LinkerSetting] = [
+    .unsafeFlags(["-L" + torchLibraries, "-Xlinker", "-rpath", "-Xlinker", torchLibraries]),
+    .linkedLibrary("torch_cpu"),
+    .linkedLibrary("c10"),
+    .linkedLibrary("dl", .when(platforms: [.linux])),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "Descent",
+    products: [
+        .executable(name: "descent", targets: ["descent"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    ],
+    targets: [
+        .target(
+            name: "CTorch",
+            cxxSettings: [
+                .unsafeFlags([
+                    "-isystem", libtorch + "/include",
+                    "-isystem", libtorch + "/include/torch/csrc/api/include",
+                ])
+            ],
+            linkerSettings: torchLinkerSettings),
+        library("Torch", ["CTorch"]),
+        .executableTarget(
+            name: "descent",
+            dependencies: ["Torch", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Sources/descent-cli", swiftSettings: swiftSettings),
+    ],
+    cxxLanguageStandard: .cxx20
+)

@@ -1,0 +1,128 @@
+// The generic door: any operator of the dispatcher, called boxed with tagged arguments.
+#include "Support.hpp"
+
+#include <ATen/core/List.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/jit_type.h>
+#include <ATen/core/stack.h>
+
+using namespace ctorch;
+
+namespace {
+
+c10::OperatorHandle &handle_of(const ct_operator *op) {
+    return *reinterpret_cast<c10::OperatorHandle *>(const_cast<ct_operator *>(op));
+}
+
+c10::TypeKind wanted_kind(const c10::Argument &argument) {
+    auto type = argument.type();
+    if (auto optional = type->cast<c10::OptionalType>()) type = optional->getElementType();
+    return type->kind();
+}
+
+c10::IValue list_value(const ct_value &value) {
+    if (value.tag == CT_INT_LIST) {
+        const auto *first = static_cast<const int64_t *>(value.pointer);
+        return c10::IValue(std::vector<int64_t>(first, first + value.count));
+    }
+    if (value.tag == CT_DOUBLE_LIST) {
+        const auto *first = static_cast<const double *>(value.pointer);
+        return c10::IValue(std::vector<double>(first, first + value.count));
+    }
+    const auto *first = static_cast<const ct_tensor *const *>(value.pointer);
+    std::vector<at::Tensor> tensors;
+    tensors.reserve(value.count);
+    for (int64_t i = 0; i < value.count; ++i) tensors.push_back(unwrap(first[i]));
+    return c10::IValue(std::move(tensors));
+}
+
+c10::IValue argument_value(const ct_value &value, const c10::Argument &argument) {
+    switch (value.tag) {
+        case CT_NONE: return c10::IValue();
+        case CT_TENSOR: return c10::IValue(unwrap(static_cast<const ct_tensor *>(value.pointer)));
+        case CT_INT:
+            // Unboxing refuses an integer where a float is declared.
+            if (wanted_kind(argument) == c10::TypeKind::FloatType) return c10::IValue(double(value.integer));
+            return c10::IValue(value.integer);
+        case CT_DOUBLE: return c10::IValue(value.real);
+        case CT_BOOL: return c10::IValue(value.integer != 0);
+        case CT_STRING:
+            return c10::IValue(std::string(static_cast<const char *>(value.pointer), size_t(value.count)));
+        case CT_DEVICE:
+            return c10::IValue(c10::Device(c10::DeviceType(value.integer), c10::DeviceIndex(value.count)));
+        default: return list_value(value);
+    }
+}
+
+void push_result(const c10::IValue &value, ct_value *results, int64_t capacity, int64_t &count) {
+    auto slot = [&]() -> ct_value & {
+        TORCH_CHECK(count < capacity, "more results than the caller has room for");
+        results[count] = ct_value{};
+        return results[count++];
+    };
+    if (value.isTensor()) {
+        const auto &tensor = value.toTensor();
+        auto &result = slot();
+        if (!tensor.defined()) return;
+        result.tag = CT_TENSOR;
+        result.pointer = wrap(tensor);
+    } else if (value.isTensorList()) {
+        for (const at::Tensor &tensor : value.toTensorVector()) push_result(tensor, results, capacity, count);
+    } else if (value.isInt()) {
+        auto &result = slot();
+        result.tag = CT_INT;
+        result.integer = value.toInt();
+    } else if (value.isDouble()) {
+        auto &result = slot();
+        result.tag = CT_DOUBLE;
+        result.real = value.toDouble();
+    } else if (value.isBool()) {
+        auto &result = slot();
+        result.tag = CT_BOOL;
+        result.integer = value.toBool();
+    } else if (value.isNone()) {
+        slot();
+    } else {
+        TORCH_CHECK(false, "results of type ", value.tagKind(), " are not supported");
+    }
+}
+
+}  // namespace
+
+int ct_operator_find(const char *name, const char *overload, const ct_operator **result, char **error) {
+    return guarded(error, [&] {
+        auto found = c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
+        *result = reinterpret_cast<const ct_operator *>(new c10::OperatorHandle(found));
+    });
+}
+
+int ct_operator_call(const ct_operator *op, const ct_value *arguments, int64_t argument_count, ct_value *results,
+                     int64_t capacity, int64_t *result_count, char **error) {
+    return guarded(error, [&] {
+        auto &handle = handle_of(op);
+        const auto &declared = handle.schema().arguments();
+        TORCH_CHECK(size_t(argument_count) <= declared.size(), handle.operator_name().name, " takes ", declared.size(),
+                    " arguments, ", argument_count, " given");
+        c10::Stack stack;
+        stack.reserve(declared.size());
+        for (size_t i = 0; i < declared.size(); ++i) {
+            if (int64_t(i) < argument_count) {
+                stack.push_back(argument_value(arguments[i], declared[i]));
+            } else {
+                TORCH_CHECK(declared[i].default_value().has_value(), "argument ", declared[i].name(), " is missing");
+                stack.push_back(*declared[i].default_value());
+            }
+        }
+        handle.callBoxed(stack);
+        int64_t count = 0;
+        try {
+            for (const auto &value : stack) push_result(value, results, capacity, count);
+        } catch (...) {
+            for (int64_t i = 0; i < count; ++i) {
+                if (results[i].tag == CT_TENSOR) ct_tensor_free(static_cast<ct_tensor *>(const_cast<void *>(results[i].pointer)));
+            }
+            throw;
+        }
+        *result_count = count;
+    });
+}

@@ -1,0 +1,59 @@
+/// Element type of a tensor. Raw values are LibTorch's `ScalarType` numbers.
+public enum DType: Int32, Sendable, Codable, CaseIterable {
+    case uint8 = 0
+    case int8 = 1
+    case int16 = 2
+    case int32 = 3
+    case int64 = 4
+    case float16 = 5
+    case float32 = 6
+    case float64 = 7
+    case bool = 11
+    case bfloat16 = 15
+
+    /// Size of one element in bytes.
+    public var byteCount: Int {
+        switch self {
+        case .uint8, .int8, .bool: 1
+        case .int16, .float16, .bfloat16: 2
+        case .int32, .float32: 4
+        case .int64, .float64: 8
+        }
+    }
+
+    /// Distance from 1 to the next representable number; 0 for integers.
+    public var epsilon: Double {
+        switch self {
+        case .float64: Double.ulpOfOne
+        case .float32: Double(Float.ulpOfOne)
+        case .float16: 0x1p-10
+        case .bfloat16: 0x1p-7
+        default: 0
+        }
+    }
+}
+
+/// A Swift number type that fills tensors.
+public protocol TensorElement: Sendable {
+    /// The element type that holds values of this type.
+    static var dtype: DType { get }
+    /// The zero of this type.
+    static var zero: Self { get }
+}
+
+extension Float: TensorElement {
+    /// `float32`
+    public static var dtype: DType { .float32 }
+}
+extension Double: TensorElement {
+    /// `float64`
+    public static var dtype: DType { .float64 }
+}
+extension Int64: TensorElement {
+    /// `int64`
+    public static var dtype: DType { .int64 }
+}
+extension UInt8: TensorElement {
+    /// `uint8`
+    public static var dtype: DType { .uint8 }
+}
