@@ -43,9 +43,13 @@ let package = Package(
             ],
             linkerSettings: torchLinkerSettings),
         library("Torch", ["CTorch"]),
+        library("RunLog"),
+        library("Proximal", ["Torch"]),
+        library("Solvers", ["Torch"]),
+        library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
         .executableTarget(
             name: "descent",
-            dependencies: ["Torch", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["Torch", "ConvexNetworks", "Proximal", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Sources/descent-cli", swiftSettings: swiftSettings),
     ],
     cxxLanguageStandard: .cxx20

@@ -7,6 +7,9 @@
 #include <torch/headeronly/version.h>
 
 #include <dlfcn.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <string>
 
@@ -14,6 +17,11 @@ using namespace ctorch;
 
 static_assert(TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 11,
               "Descent needs LibTorch 2.11 or later: run scripts/bootstrap");
+
+#ifdef __GLIBC__
+// By default glibc maps every large block anew, and touching its pages costs more than the arithmetic on them.
+static const int keep_large_blocks = mallopt(M_MMAP_THRESHOLD, 1 << 30) + mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
 
 void ct_string_free(char *string) { std::free(string); }
 int32_t ct_version_compiled(void) { return TORCH_VERSION_MAJOR * 100 + TORCH_VERSION_MINOR; }

@@ -60,6 +60,18 @@ enum Format {
         return trimmed(fixed(value, decimals: max(0, 3 - magnitude)))
     }
 
+    /// Writes numbers that stand in one chart, with equally many decimals where that hides none of them.
+    static func consistent(_ values: [Double]) -> [String] {
+        let shorts = values.map(short)
+        let largest = values.filter(\.isFinite).map(abs).max() ?? 0
+        guard largest > 0, !shorts.contains(where: { $0.contains("\u{00D7}") }) else { return shorts }
+        let needed = shorts.map { $0.split(separator: ".").dropFirst().first?.count ?? 0 }.max() ?? 0
+        let decimals = min(needed, max(0, 3 - Int(floor(log10(largest)))))
+        let unit = pow(10, -Double(decimals))
+        guard values.allSatisfy({ !$0.isFinite || $0 == 0 || abs($0) >= unit / 2 }) else { return shorts }
+        return values.map { $0.isFinite ? fixed($0, decimals: decimals) : short($0) }
+    }
+
     /// Writes an exponent with a true minus sign.
     static func exponent(_ value: Int) -> String {
         (value < 0 ? "\u{2212}" : "") + String(value.magnitude)
@@ -96,17 +108,18 @@ enum Format {
 
 /// Estimates of the size of text, since an SVG is laid out before any font is known.
 enum TextMetrics {
-    /// The approximate width of text in a common sans-serif face.
+    /// The approximate width of text in the widest of the common sans-serif faces.
     static func width(_ text: String, size: Double) -> Double {
         text.reduce(0) { $0 + advance($1) } * size
     }
 
     private static func advance(_ character: Character) -> Double {
         if isWide(character) { return 1.05 }
-        if "il.,:;|!'jtfrI()[] \u{2009}-".contains(character) { return 0.34 }
-        if "mwMW%@".contains(character) { return 0.9 }
-        if character.isUppercase { return 0.68 }
-        return 0.57
+        if "il.,:;|!'j".contains(character) { return 0.32 }
+        if "tfrI()[] \u{2009}-".contains(character) { return 0.4 }
+        if "mwMW%@".contains(character) { return 0.95 }
+        if character.isUppercase { return 0.71 }
+        return 0.625
     }
 
     /// Whether a character takes two columns of a terminal.

@@ -43,7 +43,7 @@ struct AxisScale {
         } else {
             // Starting at zero costs little when the data come near it, and keeps heights comparable.
             if extends, lower > 0, lower < 0.3 * upper { lower = 0 }
-            layOutLinear(extends: extends, target: target)
+            layOutLinear(extends: extends, snaps: given == nil && tight, target: target)
         }
     }
 
@@ -53,7 +53,8 @@ struct AxisScale {
         case .linear: return (value - lower) / (upper - lower)
         case .logarithmic:
             guard value > 0 else { return -1 }
-            return log10(value / lower) / log10(upper / lower)
+            // The quotient of the ends may overflow, the difference of their logarithms cannot.
+            return (log10(value) - log10(lower)) / (log10(upper) - log10(lower))
         }
     }
 
@@ -72,11 +73,23 @@ struct AxisScale {
         }
     }
 
-    private mutating func layOutLinear(extends: Bool, target: Int) {
-        let (values, step) = Self.linearTicks(lower, upper, target: target, covering: extends)
+    private mutating func layOutLinear(extends: Bool, snaps: Bool = false, target: Int) {
+        var (values, step) = Self.linearTicks(lower, upper, target: target, covering: extends)
         if extends, let first = values.first, let last = values.last {
             lower = min(lower, first)
             upper = max(upper, last)
+        }
+        if snaps {
+            // A short step to a round number gives the axis a labelled end.
+            let reach = 0.03 * (upper - lower)
+            if let start = values.first.map({ $0 - step }), lower - start <= reach {
+                values.insert(start, at: 0)
+                lower = start
+            }
+            if let end = values.last.map({ $0 + step }), end - upper <= reach {
+                values.append(end)
+                upper = end
+            }
         }
         let size = max(abs(lower), abs(upper))
         if size >= 1e6 || size < 1e-3 { factor = Int(floor(log10(size) / 3)) * 3 }
@@ -124,7 +137,7 @@ struct AxisScale {
             } else if contains(Self.number(1, decade)) {
                 minor.append(Self.number(1, decade))
             }
-            guard count <= 12 else { continue }
+            guard stride == 1 else { continue }
             minor += (2...9).map { Self.number($0, decade) }.filter(contains)
         }
     }
@@ -139,7 +152,9 @@ struct AxisScale {
     ) -> (values: [Double], step: Double) {
         let raw = (upper - lower) / Double(max(target, 1))
         let power = pow(10, floor(log10(raw)))
-        let step = power * ([1, 2, 5].first { $0 * power >= raw * (1 - 1e-9) } ?? 10)
+        // The bounds lie midway between 1, 2, 5 and 10 on a logarithmic scale.
+        let ratio = raw / power
+        let step = power * (ratio < 1.414 ? 1 : ratio < 3.162 ? 2 : ratio < 7.071 ? 5 : 10)
         let tolerance = 1e-9
         let first = covering ? floor(lower / step + tolerance) : ceil(lower / step - tolerance)
         let last = covering ? ceil(upper / step - tolerance) : floor(upper / step + tolerance)
@@ -147,7 +162,9 @@ struct AxisScale {
         // Multiplying, and dividing where the step is below one, keeps 0.3 from becoming 0.30000000000000004.
         let inverse = (1 / step).rounded()
         let divides = step < 1 && inverse < 1e15
-        let values = (0...Int(last - first)).map { divides ? (first + Double($0)) / inverse : (first + Double($0)) * step }
+        let values = (0...Int(last - first)).map {
+            divides ? (first + Double($0)) / inverse : (first + Double($0)) * step
+        }
         return (values, step)
     }
 

@@ -45,6 +45,7 @@ enum Op {
     static let softmax = Operator("aten::softmax", "int")
     static let all = Operator("aten::all")
     static let isfinite = Operator("aten::isfinite")
+    static let empty = Operator("aten::empty", "memory_format")
     static let zeros = Operator("aten::zeros")
     static let full = Operator("aten::full")
     static let eye = Operator("aten::eye")

@@ -9,6 +9,10 @@ extension Tensor {
     public static func zeros(like other: Tensor, shape: [Int]? = nil) -> Tensor {
         zeros(shape ?? other.shape, dtype: other.dtype, device: other.device)
     }
+    /// Creates a tensor with undefined elements, of the type and device of another.
+    public static func empty(like other: Tensor, shape: [Int]) -> Tensor {
+        Op.empty(.ints(shape), .dtype(other.dtype), .none, .device(other.device))
+    }
     /// Creates a tensor filled with one number.
     public static func full(_ shape: [Int], _ value: Double, dtype: DType = .float32, device: Device = .cpu) -> Tensor {
         Op.full(.ints(shape), .double(value), .dtype(dtype), .none, .device(device))

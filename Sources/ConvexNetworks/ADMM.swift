@@ -1,0 +1,222 @@
+import Proximal
+import RunLog
+import Solvers
+import Torch
+
+/// Settings of the alternating direction method of multipliers.
+public struct ADMMSettings: Sendable, Codable, Equatable {
+    /// How the data term enters the splitting.
+    public enum Splitting: String, Sendable, Codable {
+        /// `u = v`, `Gu = s`; the squared loss sits in the linear system (paper eq. 8).
+        case two
+        /// Also `Fu = z`: any loss, and a linear system free of ρ (dossier 8.7).
+        case three
+    }
+
+    /// The splitting.
+    public var splitting = Splitting.three
+    /// Penalty parameter ρ > 0, for unit-norm rows.
+    public var rho = 1.0
+    /// Weight ω > 0 of the split `u = v` beside the others.
+    public var blockWeight = 1.0
+    /// Over-relaxation in (0, 2).
+    public var relaxation = 1.6
+    /// Cone rows of unit norm (8.9); off reproduces the paper.
+    public var scalesRows = true
+    /// Features divided by their root-mean-square row norm, so that ρ and ω are free of scale.
+    public var scalesData = true
+    /// Moves ρ within a decade around its start during the first iterations.
+    public var adaptsRho = true
+    /// How the linear system is solved.
+    public var linearSolver = LinearSolver.automatic
+    /// Most conjugate-gradient products in one iteration.
+    public var innerIterations = 20
+    /// Factor by which one iteration's solve reduces the residual it starts from.
+    public var innerReduction = 0.1
+    /// Rank of the Nyström sketch; 0 chooses it by the spectrum.
+    public var nystromRank = 0
+
+    /// Creates the settings that `descent fit` uses.
+    public init() {}
+
+    /// The published settings of CRONOS: two splits, ρ 0.1, no scaling or relaxation, Nyström of rank 20.
+    public static var paper: ADMMSettings {
+        var settings = ADMMSettings()
+        settings.splitting = .two
+        settings.rho = 0.1
+        settings.relaxation = 1
+        settings.scalesRows = false
+        settings.scalesData = false
+        settings.adaptsRho = false
+        settings.linearSolver = .nystrom
+        settings.nystromRank = 20
+        settings.innerIterations = 32
+        return settings
+    }
+}
+
+/// Everything an ADMM run needs to go on: a checkpoint writes exactly these tensors.
+public struct ADMMState: Sendable {
+    /// The variable of the linear system, `d × M`.
+    public var u: Tensor
+    /// The group-sparse copy, `d × M`.
+    public var v: Tensor
+    /// Scaled multiplier of `u = v`.
+    public var lambda: Tensor
+    /// The cone variable `w` with `s = max(w, 0)` and `ν = min(w, 0)`, `n × M`; nil without cones.
+    public var w: Tensor?
+    /// The copy of `Fu`, `n × C`.
+    public var z: Tensor
+    /// Scaled multiplier of `Fu = z`.
+    public var mu: Tensor
+    /// `F u`, `n × C`.
+    public var fitted: Tensor
+    /// Current ρ.
+    public var rho: Double
+    /// Iterations done.
+    public var iteration: Int
+    /// Conjugate-gradient products done.
+    public var innerIterations: Int
+}
+
+/// Residuals of one iteration, relative to the sizes they are compared with.
+public struct ADMMResiduals: Sendable, Codable {
+    /// Disagreement of the copies: `‖u − v‖, ‖Gu − s‖, ‖Fu − z‖` against `‖u‖, ‖Gu‖, ‖Fu‖`.
+    public var primal: Double
+    /// Change of the copies against the size of the multipliers.
+    public var dual: Double
+    /// `‖min(Gu, 0)‖ / ‖Gu‖`: how far `u` is outside its cones.
+    public var violation: Double
+}
+
+/// ADMM for one convex program: `min L(Fu, y) + β Σ‖u_b‖` subject to `Gu ≥ 0`.
+final class ADMM {
+    let maps: PatternOperator
+    let targets: Tensor
+    let loss: any Loss
+    var penalty: GroupLasso
+    let settings: ADMMSettings
+    let system: CoupledSystem
+    var state: ADMMState
+
+    /// Prepares the system; `warmStart` is a `d × M` variable inside its cones.
+    ///
+    /// - Throws: `TorchError` when a factorisation fails.
+    init(
+        maps: PatternOperator, targets: Tensor, loss: any Loss, penalty: GroupLasso, settings: ADMMSettings,
+        system: CoupledSystem? = nil
+    ) throws(TorchError) {
+        self.maps = maps
+        self.targets = targets
+        self.loss = loss
+        self.penalty = penalty
+        self.settings = settings
+        let dataWeight = settings.splitting == .three ? 1 : 1 / settings.rho
+        if let system {
+            self.system = system
+        } else {
+            self.system = try CoupledSystem(
+                maps: maps, blockWeight: settings.blockWeight, dataWeight: dataWeight, method: settings.linearSolver,
+                nystromRank: settings.nystromRank)
+        }
+        let zero = Tensor.zeros(like: maps.x, shape: [maps.d, maps.layout.columns])
+        let outputs = Tensor.zeros(like: maps.x, shape: [maps.n, maps.layout.outputs])
+        let hasCones = maps.layout.formulation == .relu
+        state = ADMMState(
+            u: zero, v: zero, lambda: zero,
+            w: hasCones ? Tensor.zeros(like: maps.x, shape: [maps.n, maps.layout.columns]) : nil,
+            z: outputs, mu: outputs, fitted: outputs, rho: settings.rho, iteration: 0, innerIterations: 0)
+    }
+
+    /// Starts at `v`, with the multipliers that would hold if `v` were optimal.
+    func start(at v: Tensor) {
+        state.u = v
+        state.v = v
+        if state.w != nil { state.w = maps.cone(v) }
+        state.fitted = maps.forward(maps.layout.coupled(v))
+        state.z = state.fitted
+        state.mu = loss.gradient(state.z, targets) * (1 / state.rho)
+        // Active blocks have λ = β v/(ρ ω ‖v‖); for the others zero is the neutral choice.
+        let norms = GroupLasso(strength: 1).norms(v).clamped(min: 1e-30)
+        state.lambda = v / norms * (penalty.strength / (state.rho * settings.blockWeight))
+    }
+
+    /// One iteration. Returns the residuals.
+    func step() -> ADMMResiduals {
+        let rho = state.rho
+        let data = settings.splitting == .three ? state.z - state.mu : targets * (1 / rho)
+        var b = maps.rightHandSide(data: data, cone: state.w)
+        b.add(state.v - state.lambda, scaledBy: settings.blockWeight)
+        let (u, cgReport) = solve(b)
+        state.innerIterations += cgReport.iterations
+        state.u = u
+
+        // v and λ, over-relaxed.
+        let alpha = settings.relaxation
+        let relaxed = (u * alpha).adding(state.v, scaledBy: 1 - alpha)
+        let point = relaxed + state.lambda
+        let v = penalty.prox(point, step: 1 / (rho * settings.blockWeight))
+        var change = (v - state.v).squared().sumInDouble() * settings.blockWeight
+        let blockDifference = (u - v).squared().sumInDouble()
+        state.lambda = point - v
+        state.v = v
+
+        // s and ν in one array; F u comes with the same pass.
+        var sums = ConeSums()
+        if state.w != nil {
+            (state.fitted, sums) = maps.updateCone(u, &state.w!, relaxation: alpha)
+        } else {
+            state.fitted = maps.forward(maps.layout.coupled(u))
+        }
+        change += sums.change
+
+        var dataDifference = 0.0
+        if settings.splitting == .three {
+            let relaxedFit = (state.fitted * alpha).adding(state.z, scaledBy: 1 - alpha)
+            let fitPoint = relaxedFit + state.mu
+            let z = loss.prox(fitPoint, targets, step: 1 / rho)
+            change += (z - state.z).squared().sumInDouble()
+            dataDifference = (state.fitted - z).squared().sumInDouble()
+            state.mu = fitPoint - z
+            state.z = z
+        }
+        state.iteration += 1
+
+        let size = u.squared().sumInDouble() + sums.size + state.fitted.squared().sumInDouble()
+        let multipliers = state.lambda.squared().sumInDouble() * settings.blockWeight
+            + state.mu.squared().sumInDouble() + 1e-300
+        return ADMMResiduals(
+            primal: ((blockDifference + sums.primal + dataDifference) / max(size, 1e-300)).squareRoot(),
+            dual: (change / multipliers).squareRoot(),
+            violation: (sums.violation / max(sums.size, 1e-300)).squareRoot())
+    }
+
+    /// Solves for `u`, splitting off the sum of the halves where there are two (identity 8.2).
+    private func solve(_ b: Tensor) -> (Tensor, LinearSolveReport) {
+        // Relative error control: each solve removes nine tenths of what the last update left over.
+        let conjugateGradient = ConjugateGradient(
+            tolerance: 4 * b.dtype.epsilon, reduction: settings.innerReduction,
+            maxIterations: settings.innerIterations)
+        let layout = maps.layout
+        guard layout.isSigned else {
+            return system.solve(b, start: state.u, startFit: state.fitted, conjugateGradient: conjugateGradient)
+        }
+        let (positive, negative) = layout.halves(b)
+        let p = system.solveBlock(positive + negative)
+        let (q, report) = system.solve(
+            positive - negative, start: layout.coupled(state.u), startFit: state.fitted,
+            conjugateGradient: conjugateGradient)
+        return (layout.joined((p + q) * 0.5, (p - q) * 0.5), report)
+    }
+
+    /// Multiplies ρ by `factor`; the scaled multipliers shrink by it, so that the iterate stays the same point.
+    func rescale(by factor: Double) {
+        state.rho *= factor
+        state.lambda = state.lambda * (1 / factor)
+        state.mu = state.mu * (1 / factor)
+        if let w = state.w {
+            let s = w.relu()
+            state.w = s + (w - s) * (1 / factor)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Proximal
+import RunLog
+import Torch
+
+/// A short stochastic training run whose only purpose is to propose activation patterns.
+///
+/// A trained network's own patterns make its weights feasible for the convex program, so the convex solve can only
+/// lower the same objective. Mini-batch Adam with a one-cycle step size; the step sizes are fixed here because the
+/// solve that follows does not depend on them.
+public struct StochasticRun: Sendable, Codable, Equatable {
+    /// Hidden units.
+    public var units: Int
+    /// Passes over the data.
+    public var epochs: Double
+    /// Rows in one step.
+    public var batch = 256
+    /// Largest step of the cycle; scaled by the width so that wide networks stay stable.
+    public var peakStep: Double
+    /// Seed of the initial weights and of the order of rows.
+    public var seed: UInt64
+
+    /// Creates a run.
+    public init(units: Int, epochs: Double, seed: UInt64) {
+        self.units = units
+        self.epochs = epochs
+        self.seed = seed
+        peakStep = 3e-3 * min(1, (128 / Double(max(1, units))).squareRoot().squareRoot())
+    }
+
+    /// Trains on `L + (β/2)(‖W₁‖² + ‖W₂‖²)`; the bias must already be a column of `x`.
+    public func train(
+        x: Tensor, y: Tensor, loss: any Loss, penalty: Double, observe: (Int, Int) -> Directive = { _, _ in .proceed }
+    ) -> TwoLayerNetwork {
+        Runtime.seed(seed)
+        let (n, d, c) = (x.shape[0], x.shape[1], y.shape[1])
+        let batch = min(batch, n)
+        let steps = max(1, Int((epochs * Double(n) / Double(batch)).rounded()))
+        let scale = (x.squared().sum(1).mean(0).scalar).squareRoot()
+        var weights = [
+            // He initialisation for features of the row norm at hand.
+            Tensor.randomNormal([d, units], dtype: x.dtype, device: x.device) * (1.4 / max(scale, 1e-12)),
+            Tensor.randomNormal([units, c], dtype: x.dtype, device: x.device) * (1 / Double(units).squareRoot()),
+        ]
+        var adam = AdamState(weights)
+        var order = Tensor.randomPermutation(n).to(device: x.device)
+        var position = 0
+        for step in 0..<steps {
+            if position + batch > n {
+                order = Tensor.randomPermutation(n).to(device: x.device)
+                position = 0
+            }
+            let rows = order.rows(position..<position + batch)
+            position += batch
+            let xb = x.gathering(rows)
+            let yb = y.gathering(rows)
+            let h = xb.times(weights[0]).relu()
+            let g = loss.gradient(h.times(weights[1]), yb) * (1 / Double(batch))
+            let back = g.times(weights[1].transposed()) * h.isAbove(0).to(x.dtype)
+            let gradients = [xb.transposedTimes(back), h.transposedTimes(g)]
+            let progress = Double(step) / Double(steps)
+            let rate = peakStep * min(1, progress / 0.1 + 1e-3) * (1 - progress)
+            adam.step(&weights, gradients: gradients, rate: rate, weightDecay: penalty / Double(n))
+            if step % 50 == 49, observe(step + 1, steps) == .stop { break }
+        }
+        return TwoLayerNetwork(hidden: weights[0], output: weights[1])
+    }
+}
+
+/// First and second moments of Adam (Kingma and Ba 2015, Algorithm 1), updated by LibTorch's fused kernel.
+private struct AdamState {
+    private var first: [Tensor]
+    private var second: [Tensor]
+    private var count: [Tensor]
+
+    init(_ weights: [Tensor]) {
+        first = weights.map { Tensor.zeros(like: $0) }
+        second = first.map { Tensor.zeros(like: $0) }
+        count = weights.map { Tensor.zeros([], dtype: .float32, device: $0.device) }
+    }
+
+    mutating func step(_ weights: inout [Tensor], gradients: [Tensor], rate: Double, weightDecay: Double) {
+        count = count.map { $0 + 1 }
+        Tensor.fusedAdam(
+            &weights, gradients: gradients, firstMoments: &first, secondMoments: &second, steps: count, rate: rate,
+            decay: (0.9, 0.999), weightDecay: weightDecay, epsilon: 1e-8)
+    }
+}

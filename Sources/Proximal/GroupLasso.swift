@@ -1,0 +1,43 @@
+import Torch
+
+/// The group-lasso penalty `β Σ_b ‖u_b‖₂` over blocks of consecutive columns.
+///
+/// With one column a block this is the penalty of the convex program of a two-layer ReLU network with scalar
+/// neurons (Pilanci and Ergen 2020, eq. 4); wider blocks share one norm among several outputs.
+public struct GroupLasso: Sendable, Equatable, Codable {
+    /// The strength β ≥ 0.
+    public var strength: Double
+    /// Number of consecutive columns that share one norm.
+    public var columnsPerGroup: Int
+
+    /// Creates the penalty.
+    public init(strength: Double, columnsPerGroup: Int = 1) {
+        self.strength = strength
+        self.columnsPerGroup = columnsPerGroup
+    }
+
+    /// The group norms of a `d × M` matrix, shape `M / columnsPerGroup`.
+    public func norms(_ u: Tensor) -> Tensor {
+        let squares = u.squared().sum(0)
+        return (columnsPerGroup == 1 ? squares : squares.reshaped(-1, columnsPerGroup).sum(1)).squareRoot()
+    }
+
+    /// The penalty's value.
+    public func value(_ u: Tensor) -> Double { strength * norms(u).sumInDouble() }
+
+    /// The proximal operator `argmin_v step·β Σ‖v_b‖ + ½‖v − u‖²`: block soft-thresholding.
+    public func prox(_ u: Tensor, step: Double) -> Tensor {
+        let norms = norms(u)
+        // A floor below every norm of interest keeps 0/0 out.
+        let divisor = norms.clamped(min: norms.dtype == .float64 ? 1e-300 : 1e-30)
+        let factors = ((norms - strength * step) / divisor).clamped(min: 0)
+        return u * spread(factors)
+    }
+
+    /// Repeats one number per group over the group's columns.
+    private func spread(_ groups: Tensor) -> Tensor {
+        guard columnsPerGroup > 1 else { return groups }
+        let count = groups.count
+        return groups.unsqueezed(1).expanded(count, columnsPerGroup).reshaped(count * columnsPerGroup)
+    }
+}

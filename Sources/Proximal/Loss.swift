@@ -1,0 +1,112 @@
+import Torch
+
+/// A convex loss `L(z, y) = Σ_j ℓ(z_j, y_j)` over rows, without a factor 1/n.
+///
+/// Predictions `z` and targets `y` are `n × C`. A solver needs the value, the gradient, the proximal operator and
+/// the convex conjugate; from these follow the ADMM split `z = Fu` and the dual bound.
+public protocol Loss: Sendable {
+    /// Name on the command line.
+    static var name: String { get }
+    /// One line of help.
+    static var summary: String { get }
+    /// How class labels become targets.
+    static var encoding: TargetEncoding { get }
+
+    /// The summed loss.
+    func value(_ z: Tensor, _ y: Tensor) -> Double
+    /// The gradient in `z`; a subgradient where the loss has a kink.
+    func gradient(_ z: Tensor, _ y: Tensor) -> Tensor
+    /// `argmin_z L(z, y) + ‖z − point‖² / (2 step)`.
+    func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor
+    /// The conjugate `L*(η) = sup_z ⟨η, z⟩ − L(z, y)`. `eta` must be `t` times a (sub)gradient with `0 ≤ t ≤ 1`.
+    func conjugate(_ eta: Tensor, _ y: Tensor) -> Double
+}
+
+/// How class labels become the columns of the target matrix.
+public enum TargetEncoding: Sendable {
+    /// Two classes: one column of −1 and 1. More: one column per class of 0 and 1.
+    case oneHot
+    /// Two classes: one column of −1 and 1. More: one column per class of −1 and 1.
+    case signs
+    /// One column per class of 0 and 1, for two classes too.
+    case simplex
+    /// Real targets.
+    case values
+}
+
+/// The losses by name. A new loss is one file and one line here.
+public enum LossCatalogue {
+    /// All losses.
+    public static let all: [any Loss] = [
+        SquaredLoss(), SoftmaxLoss(), LogisticLoss(), HingeLoss(), HuberLoss(),
+    ]
+    /// Finds a loss by its name.
+    public static func named(_ name: String) -> (any Loss)? { all.first { type(of: $0).name == name } }
+}
+
+/// `½ Σ (z − y)²`, the loss of the CRONOS paper.
+public struct SquaredLoss: Loss {
+    public static let name = "squared"
+    public static let summary = "half the sum of squared differences"
+    public static let encoding = TargetEncoding.oneHot
+
+    /// Creates the loss.
+    public init() {}
+
+    public func value(_ z: Tensor, _ y: Tensor) -> Double { 0.5 * (z - y).squared().sumInDouble() }
+    public func gradient(_ z: Tensor, _ y: Tensor) -> Tensor { z - y }
+    public func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor {
+        (point + y * step) * (1 / (1 + step))
+    }
+    public func conjugate(_ eta: Tensor, _ y: Tensor) -> Double {
+        0.5 * eta.squared().sumInDouble() + eta.dot(y)
+    }
+}
+
+/// `Σ max(0, 1 − y z)` with targets ±1, one column per class.
+public struct HingeLoss: Loss {
+    public static let name = "hinge"
+    public static let summary = "max(0, 1 - y z) for targets of -1 and 1, each class against the rest"
+    public static let encoding = TargetEncoding.signs
+
+    /// Creates the loss.
+    public init() {}
+
+    public func value(_ z: Tensor, _ y: Tensor) -> Double { (-(z * y) + 1).relu().sumInDouble() }
+    public func gradient(_ z: Tensor, _ y: Tensor) -> Tensor {
+        -(y * (-(z * y) + 1).isAbove(0).to(y.dtype))
+    }
+    public func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor {
+        let margin = -(point * y) + 1
+        return point + y * margin.clamped(to: 0...step)
+    }
+    public func conjugate(_ eta: Tensor, _ y: Tensor) -> Double { eta.dot(y) }
+}
+
+/// `Σ h(z − y)` with `h(r) = r²/2` for `|r| ≤ δ` and `δ|r| − δ²/2` beyond: squared near, absolute far.
+public struct HuberLoss: Loss {
+    public static let name = "huber"
+    public static let summary = "squared for small residuals, absolute beyond delta = 1: regression with outliers"
+    public static let encoding = TargetEncoding.oneHot
+
+    /// Residual at which the loss turns from quadratic to linear; > 0.
+    public var delta: Double
+
+    /// Creates the loss.
+    public init(delta: Double = 1) { self.delta = delta }
+
+    public func value(_ z: Tensor, _ y: Tensor) -> Double {
+        let r = (z - y).absolute()
+        let near = r.clamped(to: 0...delta)
+        return (near.squared() * 0.5 + (r - near) * delta).sumInDouble()
+    }
+    public func gradient(_ z: Tensor, _ y: Tensor) -> Tensor { (z - y).clamped(to: -delta...delta) }
+    public func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor {
+        let r = point - y
+        // The quadratic branch shrinks by 1/(1 + step); beyond δ(1 + step) the move is the constant step·δ.
+        return point - (r * (step / (1 + step))).clamped(to: -(step * delta)...(step * delta))
+    }
+    public func conjugate(_ eta: Tensor, _ y: Tensor) -> Double {
+        0.5 * eta.squared().sumInDouble() + eta.dot(y)
+    }
+}
