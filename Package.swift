@@ -26,11 +26,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let package = Package(
     name: "Descent",
+    platforms: [.macOS(.v14)],
     products: [
+        .library(name: "Descent", targets: ["Descent"]),
         .executable(name: "descent", targets: ["descent"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
     ],
     targets: [
         .target(
@@ -43,14 +46,26 @@ let package = Package(
             ],
             linkerSettings: torchLinkerSettings),
         library("Torch", ["CTorch"]),
+        library("Interchange"),
         library("RunLog"),
+        library("Plots"),
         library("Proximal", ["Torch"]),
         library("Solvers", ["Torch"]),
         library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
+        library("Datasets", ["Torch", "Interchange"]),
+        library("Estimators", ["Torch", "Interchange", "RunLog", "Proximal", "ConvexNetworks", "Datasets"]),
+        library(
+            "Descent",
+            ["Torch", "Interchange", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Datasets", "Estimators"]),
         .executableTarget(
             name: "descent",
-            dependencies: ["Torch", "ConvexNetworks", "Proximal", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Datasets", "Estimators",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             path: "Sources/descent-cli", swiftSettings: swiftSettings),
+        tests("InterchangeTests", ["Interchange"]),
+        tests("PlotsTests", ["Plots"]),
     ],
     cxxLanguageStandard: .cxx20
 )

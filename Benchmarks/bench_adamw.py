@@ -11,7 +11,6 @@ import common  # noqa: I001  (first: fixes the threads)
 import math
 import time
 
-import numpy as np
 import torch
 
 import fashion
@@ -24,8 +23,8 @@ def load(options) -> dict:
     xt, yt = fashion.load("test")
     x, xt = fashion.standardise(x, xt, per_feature=options.scaling == "feature")
     held = round(options.validation * len(x))
-    return {"x": torch.from_numpy(x), "y": torch.from_numpy(y), "xt": torch.from_numpy(xt), "yt": torch.from_numpy(yt),
-            "kept": len(x) - held}
+    arrays = {"x": x, "y": y, "xt": xt, "yt": yt}
+    return {name: torch.from_numpy(a) for name, a in arrays.items()} | {"kept": len(x) - held}
 
 
 def network(inputs: int, hidden: int, seed: int) -> torch.nn.Module:
@@ -101,7 +100,7 @@ def sweep(data: dict, hidden: int, options) -> dict:
 
 def measure_descent(executable, data: dict, hidden: int, options) -> dict:
     """Runs `descent fit` at one width, on the same standardised rows or on the data set by its name."""
-    flags = ["--neurons", hidden, "--validation", options.validation, *options.descent_flags]
+    flags = ["--neurons", hidden, "--validation", options.validation]
     if options.by_name:
         return fit(executable, "fashion-mnist", "--data", fashion.folder(), *flags, options=options)
     train_file = fashion.write_npz("adamw-train", data["x"].numpy(), labels=data["y"].numpy())
@@ -127,8 +126,9 @@ def table_rows(hidden: int, baseline: dict | None, ours: dict | None) -> list[li
                      lucky["seconds"], whole])
     if ours:
         reached = time_to_accuracy(ours, target) if target else None
-        rows.append([f"descent {hidden} ({ours.get('neurons', '?')} units in the end)", percent(ours.get("testAccuracy")),
-                     percent(best_accuracy(ours)), reached, ours.get("seconds"), ours.get("seconds")])
+        rows.append([f"descent {hidden} ({ours.get('neurons', '?')} units in the end)",
+                     percent(ours.get("testAccuracy")), percent(best_accuracy(ours)), reached, ours.get("seconds"),
+                     ours.get("seconds")])
     return rows
 
 
@@ -144,8 +144,8 @@ def options_from_command_line():
     parser.add_argument("--batch", type=int, default=256, help="AdamW's batch")
     parser.add_argument("--weight-decay", type=float, default=1e-2, help="AdamW's weight decay (PyTorch's default)")
     parser.add_argument("--scaling", choices=("global", "feature"), default="global", help="how rows are standardised")
-    parser.add_argument("--by-name", action="store_true", help="descent reads the data set by its name and scales itself")
-    parser.add_argument("--descent-flags", nargs="*", default=[], help="more flags for descent (last on the line)")
+    parser.add_argument("--by-name", action="store_true",
+                        help="descent reads the data set by its name and scales it by itself")
     return parser.parse_args()
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import torch
 
-from common import number
-
 # (m, k, n, what it is)
 SIZES = [
     (60000, 784, 640, "X U: 60,000 rows, 10 classes × 64 blocks"),
@@ -68,7 +66,8 @@ def options_from_command_line():
     parser = common.argument_parser(__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each size is repeated")
     parser.add_argument("--float64", action="store_true", help="measure float64 too")
-    parser.add_argument("--results", nargs="*", default=[], metavar="JSON", help="result files to take descent's runs from")
+    parser.add_argument("--results", nargs="*", default=[], metavar="JSON",
+                        help="result files to take descent's runs from")
     return parser.parse_args()
 
 

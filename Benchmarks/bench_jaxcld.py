@@ -94,7 +94,8 @@ def prepare(options) -> dict:
 def options_from_command_line():
     parser = common.argument_parser(__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=6000, help="training rows (the first ones)")
-    parser.add_argument("--patterns", type=int, default=32, help="activation patterns (the network has twice as many units)")
+    parser.add_argument("--patterns", type=int, default=32,
+                        help="activation patterns (two units for each and every class)")
     parser.add_argument("--admm", type=int, default=6, help="jaxcld's ADMM iterations")
     parser.add_argument("--pcg", type=int, default=32, help="jaxcld's PCG iterations in each")
     parser.add_argument("--rank", type=int, default=20, help="rank of jaxcld's sketch")
@@ -111,21 +112,25 @@ def main():
     data = prepare(options)
     peer = measure_jaxcld(data, options)
     target = peer["testAccuracy"]
-    rows = [["jaxcld 0.2.4", percent(target), peer["seconds"], peer["seconds"], peer["compileSeconds"], "1", percent(target)]]
+    rows = [["jaxcld 0.2.4", percent(target), peer["seconds"], peer["seconds"], peer["compileSeconds"], "1",
+             percent(target)]]
     ours = measure_descent(executable, data, options) if executable else []
     for result in ours:
         reached = time_to_accuracy(result, target)
         ratio = peer["seconds"] / reached if reached else None
         rows.append([result["label"], percent(result.get("testAccuracy")), reached, result.get("seconds"), 0.0,
                      common.number(ratio, 3), percent(best_accuracy(result))])
+    walls = ", ".join(common.number(r["wallSeconds"], 3) for r in ours)
     columns = ["", "final test accuracy", f"s to {percent(target)}", "s in all", "s compiling (not counted)",
                "times faster", "best test accuracy"]
-    notes = [f"{options.rows} training rows, 10,000 test rows, {options.patterns} patterns, penalty {options.penalty:g}; "
-             f"jaxcld: {options.admm} ADMM × {options.pcg} PCG iterations, rank {options.rank}, rho {options.rho:g}.",
+    notes = [f"{options.rows} training rows, 10,000 test rows, {options.patterns} patterns, "
+             f"penalty {options.penalty:g}; jaxcld: {options.admm} ADMM × {options.pcg} PCG iterations, "
+             f"rank {options.rank}, rho {options.rho:g}.",
              f"descent's seconds are the median of {options.repeats} runs by its own clock; "
-             f"whole processes, starting and reading files included: {', '.join(common.number(r['wallSeconds'], 3) for r in ours) or '–'} s."]
+             f"whole processes, starting and reading files included: {walls or '–'} s."]
     common.publish(options.name or "jaxcld", "Fashion-MNIST, ten classes, against jaxcld", columns, rows, notes,
-                   {"jaxcld": peer, "descent": ours, "target": fraction(target), "options": vars(options) | {"descent": None}})
+                   {"jaxcld": peer, "descent": ours, "target": fraction(target),
+                    "options": vars(options) | {"descent": None}})
 
 
 if __name__ == "__main__":

@@ -43,11 +43,12 @@ class LogUniform:
 
 
 GRID = {
-    "hidden_layer_sizes": [(32,), (64,), (128,), (256,), (512,), (64, 64), (128, 128)],
+    "hidden_layer_sizes": [(32,), (64,), (128,), (256,), (64, 64), (128, 128)],
     "alpha": LogUniform(1e-6, 1.0),
     "learning_rate_init": LogUniform(3e-4, 1e-2),
-    "batch_size": [32, 128, 256],
-    "max_iter": [100, 200, 400],
+    "batch_size": [64, 200],
+    "max_iter": [100, 200],
+    "early_stopping": [False, True],
 }
 
 
@@ -88,14 +89,21 @@ def quietly(model, x, y):
 
 
 def tuned_mlp(x, y, classes: bool, seed: int):
-    """Tries 20 random settings on an inner 80/20 split, trains the best one again on all training rows."""
-    inner, held, yi, yh = train_test_split(x, y, test_size=0.2, random_state=seed, stratify=stratum(y, classes))
+    """Tries 20 random settings on inner 80/20 splits, trains the best one again on all training rows.
+
+    Small tables get three inner splits (their mean counts) and no early stopping, a tenth of them being too few.
+    """
+    small = len(x) < 1500
     settings = list(ParameterSampler(GRID, 20, random_state=seed))
     for one in settings:
-        one["batch_size"] = min(one["batch_size"], len(inner))
+        one["batch_size"] = min(one["batch_size"], int(0.8 * len(x)))
+        one["early_stopping"] = one["early_stopping"] and not small
+    parts = [train_test_split(x, y, test_size=0.2, random_state=seed + i, stratify=stratum(y, classes))
+             for i in range(3 if small else 1)]
 
     def attempt(one):
-        return score(classes, yh, quietly(mlp(classes, seed, **one), inner, yi).predict(held))
+        return np.mean([score(classes, yh, quietly(mlp(classes, seed, **one), inner, yi).predict(held))
+                        for inner, held, yi, yh in parts])
 
     scores = Parallel(n_jobs=common.THREADS)(delayed(attempt)(one) for one in settings)
     best = settings[int(np.argmax(scores))]
@@ -141,7 +149,7 @@ def descent_cell(executable, name: str, x, y, xt, yt, classes: bool, seed: int, 
     train = tables.write_csv(DATA / "tables" / f"{name}-{seed}-train.csv", x, y)
     test = tables.write_csv(DATA / "tables" / f"{name}-{seed}-test.csv", xt, yt)
     kind = [] if classes else ["--loss", "squared"]
-    result = fit(executable, train, "--target", "label", "--test", test, *kind, *options.descent_flags, options=options)
+    result = fit(executable, train, "--target", "label", "--test", test, *kind, options=options)
     value = fraction(result.get("testAccuracy")) if classes else regression_score(result, yt)
     kept = {k: result.get(k) for k in ("failed", "neurons", "penalty", "relativeGap", "termination", "seconds")}
     return {"score": value, "seconds": result["wallSeconds"], "settings": kept}
@@ -225,13 +233,13 @@ def ranks(data: dict, methods) -> list:
 
 def options_from_command_line():
     parser = common.argument_parser(__doc__.splitlines()[0])
-    parser.add_argument("--tables", nargs="+", choices=list(tables.CATALOGUE), default=list(tables.CATALOGUE), help="tables")
+    everything = list(tables.CATALOGUE)
+    parser.add_argument("--tables", nargs="+", choices=everything, default=everything, help="tables")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS), help="methods")
     parser.add_argument("--splits", type=int, default=5, help="seeded 75/25 splits of each table")
     parser.add_argument("--quick", action="store_true", help=f"leave out the large ones ({', '.join(tables.LARGE)})")
     parser.add_argument("--redo", nargs="+", choices=METHODS, default=[], help="measure these methods again")
     parser.add_argument("--show", action="store_true", help="measure nothing, print what there is")
-    parser.add_argument("--descent-flags", nargs="*", default=[], help="more flags for descent (last on the line)")
     return parser.parse_args()
 
 

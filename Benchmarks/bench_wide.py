@@ -52,8 +52,8 @@ def main():
         path.unlink()
     columns = ["", "data, GB", "s of the fit", "s of the process", "peak memory, GB", "peak / data", "certified gap",
                "training accuracy"]
-    notes = [f"{options.rows} × {options.columns} float32, {options.patterns} patterns, penalty {number(options.penalty)}; "
-             "peak memory is the process's largest resident set, as the system counts it."]
+    notes = [f"{options.rows} × {options.columns} float32, {options.patterns} patterns, "
+             f"penalty {number(options.penalty)}; peak memory is the process's largest resident set."]
     common.publish(options.name or "wide", "Wide data: time and memory", columns, rows, notes,
                    {"runs": results, "dataBytes": size, "options": vars(options) | {"descent": None}})
 

@@ -8,6 +8,7 @@ with `descent predict`. `--model FOLDER --data FILE --predictions FILE` checks f
 import common  # noqa: I001  (first: fixes the threads)
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,8 @@ def fit_and_check(executable, formulation: str, options) -> list[list]:
     train = fashion.write_npz("formats-train", x, labels=y)
     test = fashion.write_npz("formats-test", xt, labels=yt)
     folder = RAW / f"formats-{formulation}"
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     fit(executable, train, "--formulation", formulation, "--loss", "squared", "--patterns", 8, "--penalty", 1,
         "--max-iterations", 50, "--out", folder, options=options)
     out = folder / f"predictions{options.suffix}"
@@ -110,7 +112,8 @@ def fit_and_check(executable, formulation: str, options) -> list[list]:
 def options_from_command_line():
     parser = common.argument_parser(__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1000, help="rows of Fashion-MNIST to fit and to predict")
-    parser.add_argument("--suffix", choices=(".csv", ".npy", ".npz"), default=".csv", help="kind of the predictions' file")
+    parser.add_argument("--suffix", choices=(".csv", ".npy", ".npz"), default=".csv",
+                        help="kind of the predictions' file")
     parser.add_argument("--predict", nargs="+", metavar="WORD", help="descent's words for predicting, instead of: "
                         + " ".join(PREDICT))
     parser.add_argument("--model", type=Path, help="check this run folder or model file instead of fitting")
@@ -129,7 +132,8 @@ def main():
             raise SystemExit("nothing to check without descent: give --model")
         rows = [row for kind in ("relu", "gated") for row in fit_and_check(executable, kind, options)]
     notes = ["Predictions are recomputed in NumPy, in float64, from the tensors alone."]
-    common.publish(options.name or "formats", "Model files elsewhere", ["", "found", "verdict"], rows, notes, {"rows": rows})
+    common.publish(options.name or "formats", "Model files elsewhere", ["", "found", "verdict"], rows, notes,
+                   {"rows": rows})
     if any(row[-1] == "DIFFERENT" for row in rows):
         raise SystemExit(1)
 

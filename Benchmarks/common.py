@@ -5,9 +5,11 @@ Import this module before numpy, torch or jax: it fixes the number of threads wh
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -46,7 +48,9 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--descent", default=os.environ.get("DESCENT"), metavar="PATH",
-                        help="the descent executable (default: ../.build/release/descent, then the search path)")
+                        help="the descent executable; without it ../.build/release/descent, then the search path")
+    parser.add_argument("--descent-flags", type=shlex.split, default=[], metavar="=FLAGS",
+                        help="more flags for every descent fit, in one quoted word after an equals sign")
     parser.add_argument("--no-descent", action="store_true", help="measure the peers alone")
     parser.add_argument("--threads", type=int, default=THREADS, help="cores and threads for every contestant")
     parser.add_argument("--seed", type=int, default=0, help="seed of data draws, gates and solvers")
@@ -67,18 +71,31 @@ def find_descent(options) -> str | None:
 
 
 def _wait(process, limit: float):
-    """Waits for a child and returns its exit status and its own peak resident memory in bytes."""
-    deadline = time.monotonic() + limit
+    """Waits for a child and returns its exit status and its own peak resident memory in bytes.
+
+    On Linux the peak is read from /proc while it runs: what wait4 tells includes this process's memory at the fork.
+    """
+    deadline, peak = time.monotonic() + limit, 0
     while True:
+        peak = max(peak, high_water(process.pid))
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             unit = 1 if sys.platform == "darwin" else 1024
             process.returncode = os.waitstatus_to_exitcode(status)
-            return process.returncode, usage.ru_maxrss * unit
+            return process.returncode, peak or usage.ru_maxrss * unit
         if time.monotonic() > deadline:
             process.kill()
             deadline = float("inf")
         time.sleep(0.005)
+
+
+def high_water(pid: int) -> int:
+    """Returns a running process's peak resident memory in bytes, 0 where the system does not show it."""
+    try:
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    except OSError:
+        return 0
+    return 1024 * int(found.group(1)) if found else 0
 
 
 def run_descent(executable: str, arguments: list, limit: float = 3600, label: str = "descent") -> dict:
@@ -109,7 +126,7 @@ def fit(executable: str, data, *arguments, options, limit: float | None = None) 
     """Runs `descent fit DATA … --json --quiet` with the common options."""
     seconds = limit or options.time_limit
     tail = ["--threads", options.threads, "--seed", options.seed, "--time-limit", f"{seconds:g}", "--json", "--quiet"]
-    return run_descent(executable, ["fit", data, *arguments, *tail], limit=2 * seconds + 120)
+    return run_descent(executable, ["fit", data, *arguments, *options.descent_flags, *tail], limit=2 * seconds + 120)
 
 
 def shown(command: list) -> str:
@@ -171,9 +188,23 @@ def environment() -> dict:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             pass
-    return {"processor": processor(), "cores": os.cpu_count(), "threads": THREADS, "system": platform.system(),
+    return {"processor": processor(), "cores": os.cpu_count(), "threads": THREADS,
+            "loadAtStart": LOAD_AT_START, "system": platform.system(),
             "python": platform.python_version(), "versions": versions,
             "date": time.strftime("%Y-%m-%d", time.gmtime())}
+
+
+def busy() -> float | None:
+    """Returns how many programs wanted a core in the last minute, and warns when others are at work."""
+    if not hasattr(os, "getloadavg"):
+        return None
+    load = os.getloadavg()[0]
+    if load > 0.5 * (os.cpu_count() or 1):
+        print(f"  warning: the machine is busy (load {load:.1f}); timings will not mean much", file=sys.stderr)
+    return load
+
+
+LOAD_AT_START = busy()
 
 
 def processor() -> str:
@@ -207,7 +238,8 @@ def markdown(columns: list[str], rows: list[list]) -> str:
     widths = [max([len(c)] + [len(r[i]) for r in cells]) for i, c in enumerate(columns)]
 
     def line(row):
-        return "| " + " | ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))) + " |"
+        padded = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))]
+        return "| " + " | ".join(padded) + " |"
 
     rule = "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
     return "\n".join([line(columns), rule, *(line(row) for row in cells)])
@@ -217,7 +249,7 @@ def publish(name: str, title: str, columns: list[str], rows: list[list], notes: 
     """Writes `results/NAME.json` and prints the table that belongs to it."""
     RESULTS.mkdir(exist_ok=True)
     table = {"columns": columns, "rows": [[c if isinstance(c, str) else number(c) for c in row] for row in rows]}
-    record = {"title": title, "table": table, "notes": notes, "environment": environment(), "data": data}
+    record = {"title": title, "table": table, "notes": notes, "environment": environment(), "data": writable(data)}
     path = RESULTS / f"{name}.json"
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(record, indent=1, allow_nan=False, default=plain) + "\n")
@@ -226,6 +258,19 @@ def publish(name: str, title: str, columns: list[str], rows: list[list], notes: 
     for note in notes:
         print(f"- {note}")
     print(f"\n(results/{path.name})", flush=True)
+
+
+def writable(value, key: str = ""):
+    """Returns data that JSON can hold: NaN and infinities become nothing, long histories are thinned out."""
+    if isinstance(value, dict):
+        return {str(k): writable(v, str(k)) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        if key == "history" and len(value) > 300:
+            value = [*value[::len(value) // 150], value[-1]]
+        return [writable(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def plain(value):

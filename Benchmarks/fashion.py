@@ -18,30 +18,34 @@ CLASSES = 10
 
 
 def folder() -> Path:
-    """Returns the folder with the four files: FASHION_MNIST, DESCENT_DATA, the Debian package's place, or a fetched copy."""
+    """Returns the folder with the four files.
+
+    Looked for: FASHION_MNIST, DESCENT_DATA, where the Debian package puts it, data/; else it is fetched.
+    """
     places = [os.environ.get("FASHION_MNIST"), os.environ.get("DESCENT_DATA"),
               "/usr/share/datasets/fashion-mnist", DATA / "fashion-mnist"]
     for place in filter(None, places):
         for candidate in (Path(place), Path(place) / "fashion-mnist"):
             if (candidate / FILES["train"][0]).exists():
                 return candidate
-    return fetch()
+    return unpack_debian("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist", DATA / "fashion-mnist")
 
 
-def fetch() -> Path:
-    """Unpacks Debian's `dataset-fashion-mnist` into data/ (no root needed; asks for FASHION_MNIST elsewhere)."""
-    target = DATA / "fashion-mnist"
+def unpack_debian(package: str, inside: str, target: Path) -> Path:
+    """Downloads a Debian package (no root needed), copies one folder of it to `target` and returns that."""
     try:
-        unpack_debian("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist", target)
+        download(package, inside, target)
     except (OSError, subprocess.CalledProcessError) as problem:
-        raise SystemExit("Fashion-MNIST is missing: set FASHION_MNIST to the folder with its four .gz files") from problem
+        message = f"{package} cannot be had here: copy its folder {inside} to {target.name} in data/"
+        raise SystemExit(message) from problem
     return target
 
 
-def unpack_debian(package: str, inside: str, target: Path) -> None:
-    """Downloads a Debian package and moves one folder of it to `target`."""
+def download(package: str, inside: str, target: Path) -> None:
+    """Does the work of `unpack_debian`."""
     with tempfile.TemporaryDirectory() as work:
-        subprocess.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", package], cwd=work, check=True, stdout=subprocess.DEVNULL)
+        fetch = ["apt-get", "-o", "APT::Sandbox::User=root", "download", package]
+        subprocess.run(fetch, cwd=work, check=True, stdout=subprocess.DEVNULL)
         archive = next(Path(work).glob("*.deb"))
         subprocess.run(["dpkg-deb", "-x", str(archive), f"{work}/x"], check=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +61,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def load(part: str, classes: list[int] | None = None, rows: int | None = None):
-    """Returns (features in [0, 1] as float32, labels as int64); `rows` keeps the first ones, the file's order is mixed."""
+    """Returns (features in [0, 1] as float32, labels as int64); `rows` keeps the first, the file's order is mixed."""
     images, labels = (read_idx(folder() / name) for name in FILES[part])
     x = images.reshape(len(images), -1).astype(np.float32) / 255
     y = labels.astype(np.int64)
@@ -68,7 +72,7 @@ def load(part: str, classes: list[int] | None = None, rows: int | None = None):
 
 
 def standardise(train: np.ndarray, *others: np.ndarray, per_feature: bool):
-    """Scales by the training rows' mean and deviation: one number for all pixels (the reference's way), or one each."""
+    """Scales by the training rows' mean and deviation: one for all pixels (as the reference does), or one each."""
     axis = 0 if per_feature else None
     mean, deviation = train.mean(axis=axis, dtype=np.float64), train.std(axis=axis, dtype=np.float64)
     deviation = np.where(deviation > 1e-8, deviation, 1.0)

@@ -31,8 +31,9 @@ def section(name: str, record: dict) -> str:
 def surroundings(environment: dict) -> str:
     """Returns a line about the machine and the versions."""
     versions = ", ".join(f"{k} {v}" for k, v in environment["versions"].items())
-    return (f"{environment['processor']}, {environment['threads']} of {environment['cores']} cores, "
-            f"{environment['system']}, Python {environment['python']}, {versions}; {environment['date']}.")
+    e = environment
+    return (f"{e['processor']}, {e['threads']} of {e['cores']} cores, {e['system']}, load {e['loadAtStart'] or 0:.1f} "
+            f"at the start; Python {e['python']}, {versions}; {e['date']}.")
 
 
 def main():

@@ -30,7 +30,7 @@ CATALOGUE = {
     "satellite": ("mlbench", "Satellite", "classes", "classes", []),
     "letter": ("mlbench", "LetterRecognition", "lettr", "classes", []),
 }
-LARGE = ("satellite", "letter")
+LARGE = ("dna", "satellite", "letter")
 
 
 def mlbench_folder() -> Path:
@@ -64,7 +64,7 @@ def from_mlbench(name: str, label: str, drop: list[str]):
 
 
 def load(name: str):
-    """Returns (features, labels, is it classification); class labels are strings, so that no program takes them for numbers."""
+    """Returns (features, labels, is it classification); classes are words, lest a program takes them for numbers."""
     source, object_name, label, kind, drop = CATALOGUE[name]
     if source == "sklearn":
         features, labels = getattr(bundled, object_name)(return_X_y=True)
@@ -76,7 +76,7 @@ def load(name: str):
 
 
 def split(name: str, seed: int):
-    """Returns (x, y, x test, y test, is it classification) of one seeded 75/25 split, by classes where there are any."""
+    """Returns (x, y, x test, y test, is it classification) of one seeded 75/25 split, stratified by class."""
     x, y, classes = load(name)
     x, xt, y, yt = train_test_split(x, y, test_size=0.25, random_state=seed, stratify=y if classes else None)
     return x, y, xt, yt, classes

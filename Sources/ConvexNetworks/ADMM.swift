@@ -77,6 +77,16 @@ public struct ADMMState: Sendable {
     public var iteration: Int
     /// Conjugate-gradient products done.
     public var innerIterations: Int
+
+    /// Creates a state from its parts.
+    public init(
+        u: Tensor, v: Tensor, lambda: Tensor, w: Tensor?, z: Tensor, mu: Tensor, fitted: Tensor, rho: Double,
+        iteration: Int, innerIterations: Int
+    ) {
+        (self.u, self.v, self.lambda, self.w) = (u, v, lambda, w)
+        (self.z, self.mu, self.fitted) = (z, mu, fitted)
+        (self.rho, self.iteration, self.innerIterations) = (rho, iteration, innerIterations)
+    }
 }
 
 /// Residuals of one iteration, relative to the sizes they are compared with.

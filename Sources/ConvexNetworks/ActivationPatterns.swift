@@ -12,6 +12,13 @@ public struct ActivationPatterns: Sendable {
     /// Number of patterns P.
     public var count: Int { kept.count }
 
+    /// Creates patterns that are already known, as a checkpoint holds them.
+    public init(gates: Tensor, mask: Tensor, kept: [Int]) {
+        self.gates = gates
+        self.mask = mask
+        self.kept = kept
+    }
+
     /// The distinct, non-zero patterns of the given gates.
     public init(x: Tensor, gates: Tensor) {
         let mask = Self.mask(x, gates)

@@ -1,4 +1,3 @@
-import Foundation
 import Proximal
 import RunLog
 import Torch

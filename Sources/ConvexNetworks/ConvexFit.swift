@@ -1,0 +1,294 @@
+import Proximal
+import RunLog
+import Torch
+
+/// What a fit reports while it runs.
+public struct FitEvent {
+    /// Where the run is.
+    public var progress: Progress
+    /// The network at hand, when there is one.
+    public var network: TwoLayerNetwork?
+    /// The solver's state with the patterns it belongs to, when a checkpoint can be written.
+    public var checkpoint: FitCheckpoint?
+}
+
+/// What an interrupted fit needs to go on to the same result.
+public struct FitCheckpoint: Sendable {
+    /// Patterns of the present program.
+    public var patterns: ActivationPatterns
+    /// Output directions of shared neurons, `P × C`.
+    public var directions: Tensor?
+    /// The solver's state.
+    public var state: ADMMState
+    /// Refreshes or growth rounds done.
+    public var round: Int
+    /// The network before the convex solve, when a stochastic run made one.
+    public var initial: TwoLayerNetwork?
+
+    /// Creates a checkpoint.
+    public init(
+        patterns: ActivationPatterns, directions: Tensor?, state: ADMMState, round: Int,
+        initial: TwoLayerNetwork? = nil
+    ) {
+        self.patterns = patterns
+        self.directions = directions
+        self.state = state
+        self.round = round
+        self.initial = initial
+    }
+}
+
+/// The result of a fit.
+public struct FitResult: Sendable {
+    /// The last program's solution; its network is in the units of the features given.
+    public var solution: ConvexSolution
+    /// Patterns of the last program.
+    public var patternCount: Int
+    /// Penalty β.
+    public var penalty: Double
+    /// The stochastic run's network, before the convex solve, when there was one.
+    public var initialNetwork: TwoLayerNetwork?
+    /// Objective of that network.
+    public var initialObjective: Double?
+    /// Largest violation `‖η'(Xg)₊‖ / β` found by the last pricing step: at most 1 at a global optimum.
+    public var pricing: Double?
+    /// Rank of the row space when the problem was reduced.
+    public var rowSpaceRank: Int?
+    /// Notices for the report.
+    public var notices: [String]
+}
+
+/// Trains a two-layer network as a convex program: patterns, solve, growth or refresh, certificate.
+public struct ConvexFit {
+    /// Settings.
+    public var settings: ConvexSettings
+    /// The loss.
+    public var loss: any Loss
+
+    /// Creates a fit.
+    public init(settings: ConvexSettings, loss: any Loss) {
+        self.settings = settings
+        self.loss = loss
+    }
+
+    /// Runs the fit on features (standardised, bias column included) and targets.
+    ///
+    /// - Parameters:
+    ///   - x: features, `n × d`, in the precision of the solve.
+    ///   - y: targets, `n × C`, encoded for the loss.
+    ///   - resume: checkpoint of an interrupted run with the same data and settings.
+    ///   - watch: clock of the run, for phases and the time limit.
+    ///   - observe: receives progress; may stop the run.
+    /// - Throws: `TorchError` when the engine fails.
+    public func run(
+        x: Tensor, y: Tensor, resume: FitCheckpoint? = nil, watch: Stopwatch,
+        observe: (FitEvent) -> Directive = { _ in .proceed }
+    ) throws(TorchError) -> FitResult {
+        var notices: [String] = []
+        var space: RowSpace?
+        var features = x
+        if x.shape[1] > x.shape[0] {
+            space = try watch.measure("rowSpace") { () throws(TorchError) in try RowSpace(x) }
+            features = space!.coordinates
+            notices.append("\(x.shape[1]) columns for \(x.shape[0]) rows: solved in the row space of rank \(space!.rank)")
+        }
+        var engine = FitEngine(
+            settings: settings, loss: loss, x: features, y: y, watch: watch, space: space, rawFeatures: x)
+        var result = try engine.run(resume: resume, observe: observe)
+        result.notices = notices + result.notices
+        result.rowSpaceRank = space?.rank
+        return result
+    }
+}
+
+/// One fit in progress, in the coordinates it is solved in.
+private struct FitEngine {
+    let settings: ConvexSettings
+    let loss: any Loss
+    let x: Tensor
+    let y: Tensor
+    let watch: Stopwatch
+    let space: RowSpace?
+    let rawFeatures: Tensor
+    var initial: TwoLayerNetwork?
+    var notices: [String] = []
+
+    private var deadline: Bool { settings.timeLimit.map { watch.seconds >= $0 } ?? false }
+
+    mutating func run(resume: FitCheckpoint?, observe: (FitEvent) -> Directive) throws(TorchError) -> FitResult {
+        var (program, start): (ConvexProgram, Tensor?)
+        if let resume {
+            initial = resume.initial
+            (program, start) = (self.program(patterns: resume.patterns, directions: resume.directions), nil)
+        } else {
+            (program, start) = watch.measure("patterns") { firstProgram(observe) }
+        }
+        var state = resume?.state
+        var round = resume?.round ?? 0
+        var pricing: Double?
+        var solution: ConvexSolution
+        while true {
+            solution = try solve(program, start: start, resume: state, round: round, observe: observe)
+            state = nil
+            let mayGoOn = solution.termination == .converged || solution.termination == .iterationLimit
+            guard mayGoOn, !deadline, let next = grown(program, solution, round: round, pricing: &pricing) else { break }
+            (program, start) = next
+            round += 1
+        }
+        let objective = initial?.objective(x, y, loss: loss, penalty: settings.penalty)
+        solution.network = lifted(solution.network)
+        return FitResult(
+            solution: solution, patternCount: program.patterns.count, penalty: settings.penalty,
+            initialNetwork: initial.map(lifted), initialObjective: objective, pricing: pricing, rowSpaceRank: nil,
+            notices: notices)
+    }
+
+    private func lifted(_ network: TwoLayerNetwork) -> TwoLayerNetwork {
+        guard let space else { return network }
+        var copy = network
+        copy.hidden = space.lift(network.hidden, x: rawFeatures)
+        copy.gates = network.gates.map { space.lift($0, x: rawFeatures) }
+        return copy
+    }
+
+    // MARK: Programs
+
+    private mutating func firstProgram(_ observe: (FitEvent) -> Directive) -> (ConvexProgram, Tensor?) {
+        switch settings.patterns {
+        case .sampled(let count):
+            let patterns = ActivationPatterns.sampled(x: x, count: count, seed: settings.seed)
+            if patterns.count < count {
+                notices.append("only \(patterns.count) distinct activation patterns were found, \(count) asked")
+            }
+            return (program(patterns: patterns, directions: nil), nil)
+        case .gates(let gates):
+            let coordinates = space?.project(gates.to(x.dtype), x: rawFeatures) ?? gates.to(x.dtype)
+            let patterns = ActivationPatterns(x: x, gates: coordinates)
+            if patterns.count < gates.shape[1] {
+                notices.append("\(gates.shape[1] - patterns.count) of \(gates.shape[1]) gates repeat a pattern or never open")
+            }
+            return (program(patterns: patterns, directions: nil), nil)
+        case .grow:
+            let eta = loss.gradient(Tensor.zeros(like: y), y)
+            let found = PatternGrowth().candidates(x: x, eta: eta, current: nil, seed: settings.seed)
+            let chosen = PatternGrowth().select(found, count: growthStep, penalty: 0)
+            return grownProgram(found, chosen, base: nil)
+        case .given(let network):
+            var coordinates = network
+            if let space { coordinates.hidden = space.project(network.hidden, x: rawFeatures) }
+            return program(of: coordinates)
+        case .network(let units):
+            let run = StochasticRun(units: units, epochs: settings.epochs, seed: settings.seed)
+            let network = run.train(x: x, y: y, loss: loss, penalty: settings.penalty) { step, limit in
+                let progress = Progress(phase: "patterns", iteration: step, limit: limit, seconds: watch.seconds)
+                return deadline ? .stop : observe(FitEvent(progress: progress))
+            }
+            initial = network.balanced()
+            return program(of: initial!)
+        }
+    }
+
+    private func program(patterns: ActivationPatterns, directions: Tensor?) -> ConvexProgram {
+        let shared = directions.map { OutputCoupling.directions($0) } ?? .perOutput
+        let layout = BlockLayout(
+            patterns: patterns.count, outputs: y.shape[1], formulation: settings.formulation, coupling: shared)
+        let joint = settings.sharing == .joint && directions == nil
+        return ConvexProgram(
+            x: x, y: y, loss: loss, patterns: patterns, layout: layout,
+            columnsPerGroup: joint ? layout.columnsPerPattern : 1)
+    }
+
+    /// The program of a network's own patterns and directions, and the network as its feasible start.
+    private func program(of network: TwoLayerNetwork) -> (ConvexProgram, Tensor?) {
+        let dead = network.output.squared().sum(1).doubles()
+        let alive = dead.indices.filter { dead[$0] > 0 }
+        let hidden = network.hidden.gathering(alive, dimension: 1)
+        let output = network.output.gathering(alive)
+        let sizes = output.squared().sum(1).squareRoot()
+        let gates = network.formulation == .relu ? hidden : network.gates!
+        guard settings.formulation == .relu, settings.sharing != .separate, network.formulation == .relu else {
+            return (program(patterns: ActivationPatterns(x: x, gates: gates), directions: nil), nil)
+        }
+        // Two units with one pattern may still differ in direction, so nothing is dropped here but empty patterns.
+        let mask = ActivationPatterns.mask(x, gates)
+        let open = mask.to(.float32).sum(0).doubles()
+        let kept = open.indices.filter { open[$0] > 0 }
+        let patterns = ActivationPatterns(
+            gates: gates.gathering(kept, dimension: 1), mask: mask.gathering(kept, dimension: 1).contiguous(),
+            kept: kept)
+        let directions = (output / sizes.unsqueezed(1)).gathering(kept)
+        let start = (hidden * sizes).gathering(kept, dimension: 1)
+        return (program(patterns: patterns, directions: directions), start)
+    }
+
+    // MARK: Solve and grow
+
+    private func solve(
+        _ program: ConvexProgram, start: Tensor?, resume: ADMMState?, round: Int,
+        observe: (FitEvent) -> Directive
+    ) throws(TorchError) -> ConvexSolution {
+        let solver = ConvexSolver(settings: settings)
+        let workspace = try watch.measure("factor") { () throws(TorchError) in
+            try ConvexSolver.Workspace(program, settings: settings.admm)
+        }
+        return try watch.measure("solve") { () throws(TorchError) in
+            try solver.solve(
+                workspace, penalty: settings.penalty, warmStart: start, resume: resume, deadline: { deadline }
+            ) { check in
+                let progress = Progress(
+                    phase: "solve", iteration: check.iteration, limit: settings.maxIterations,
+                    seconds: watch.seconds, objective: check.certificate.objective,
+                    relativeGap: check.certificate.relativeGap)
+                let checkpoint = FitCheckpoint(
+                    patterns: program.patterns, directions: program.layout.directions, state: check.state,
+                    round: round, initial: initial)
+                return observe(FitEvent(progress: progress, network: lifted(check.network), checkpoint: checkpoint))
+            }
+        }
+    }
+
+    /// Patterns added in one round of growth.
+    private var growthStep: Int {
+        guard case .grow(let limit) = settings.patterns else { return 0 }
+        return max(2, limit / 6)
+    }
+
+    /// The next program, when growth or a refresh is due and finds something.
+    private func grown(
+        _ program: ConvexProgram, _ solution: ConvexSolution, round: Int, pricing: inout Double?
+    ) -> (ConvexProgram, Tensor?)? {
+        if case .grow(let limit) = settings.patterns {
+            let eta = loss.gradient(solution.network.predict(x), y)
+            let growth = PatternGrowth()
+            let found = growth.candidates(
+                x: x, eta: eta, current: solution.network.hidden, seed: settings.seed &+ UInt64(round) &+ 1)
+            pricing = (found.violations.first ?? 0) / settings.penalty
+            let room = limit - solution.network.units
+            guard room > 0 else { return nil }
+            let chosen = growth.select(found, count: min(room, growthStep), penalty: settings.penalty)
+            guard !chosen.isEmpty, round < 40 else { return nil }
+            return grownProgram(found, chosen, base: solution.network)
+        }
+        guard round < settings.refreshes, settings.formulation == .relu, program.layout.directions != nil else {
+            return nil
+        }
+        return self.program(of: solution.network)
+    }
+
+    /// The program of a network's patterns with new candidates, started at the network.
+    private func grownProgram(
+        _ found: CandidateNeurons, _ chosen: [Int], base: TwoLayerNetwork?
+    ) -> (ConvexProgram, Tensor?) {
+        let newGates = found.gates.gathering(chosen, dimension: 1)
+        guard settings.formulation == .relu else {
+            let gates = base?.gates.map { Tensor.concatenate([$0, newGates], dimension: 1) } ?? newGates
+            return (program(patterns: ActivationPatterns(x: x, gates: gates), directions: nil), nil)
+        }
+        // New neurons start at zero weight: a direction alone defines their block.
+        let tiny = Tensor.full([chosen.count, 1], 1e-12, dtype: x.dtype, device: x.device)
+        let newOutput = found.directions.gathering(chosen) * tiny
+        let hidden = base.map { Tensor.concatenate([$0.hidden, newGates], dimension: 1) } ?? newGates
+        let output = base.map { Tensor.concatenate([$0.output, newOutput], dimension: 0) } ?? newOutput
+        return program(of: TwoLayerNetwork(hidden: hidden, output: output))
+    }
+}

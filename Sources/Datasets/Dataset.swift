@@ -1,0 +1,68 @@
+import Torch
+
+/// Rows of features, with the class or the numbers to predict for each.
+public struct Dataset: Sendable {
+    /// The name in the catalogue, or the file's name without its extension.
+    public var name: String
+    /// The features, n × d, on the CPU: float64 from tables, float64 files and wide integers, otherwise float32.
+    public var features: Tensor
+    /// The class index of each row; nil for regression and for rows to predict.
+    public var labels: [Int]?
+    /// The name of each class, in class order.
+    public var classNames: [String]
+    /// The numbers to predict, n × C, float64; nil for classification and for rows to predict.
+    public var targets: Tensor?
+    /// The name of each of the C targets, or of the one column that holds the classes.
+    public var targetNames: [String]
+    /// The name of each feature; empty for images and arrays.
+    public var featureNames: [String]
+    /// Height and width of each row's image; nil for what is not known to be one.
+    public var imageShape: [Int]?
+    /// What was decided or repaired while reading, one sentence each.
+    public var notices: [String]
+    /// How the columns and classes of the file became numbers, for reading another file alike.
+    public var encoding: TableEncoding?
+
+    /// Makes a data set of features n × d, with n labels or targets n × C where they are known.
+    public init(
+        name: String, features: Tensor, labels: [Int]? = nil, classNames: [String] = [], targets: Tensor? = nil,
+        targetNames: [String] = [], featureNames: [String] = [], imageShape: [Int]? = nil, notices: [String] = [],
+        encoding: TableEncoding? = nil
+    ) {
+        self.name = name
+        self.features = features
+        self.labels = labels
+        self.classNames = classNames
+        self.targets = targets
+        self.targetNames = targetNames
+        self.featureNames = featureNames
+        self.imageShape = imageShape
+        self.notices = notices
+        self.encoding = encoding
+    }
+
+    /// The number of rows n.
+    public var count: Int { features.shape[0] }
+
+    /// The FNV-1a 64 hash of the bytes of features, labels (as int64) and targets, as 16 hexadecimal digits.
+    public var hash: String {
+        var state: UInt64 = 0xCBF2_9CE4_8422_2325
+        func add(_ bytes: UnsafeRawBufferPointer) {
+            for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        }
+        features.withBytes(add)
+        (labels ?? []).map(Int64.init).withUnsafeBytes(add)
+        targets?.withBytes(add)
+        let digits = String(state, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// The rows at the given positions, in that order, which may repeat.
+    public func rows(_ indices: [Int]) -> Dataset {
+        var result = self
+        result.features = features.gathering(indices)
+        result.labels = labels.map { labels in indices.map { labels[$0] } }
+        result.targets = targets?.gathering(indices)
+        return result
+    }
+}

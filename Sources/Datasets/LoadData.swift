@@ -1,0 +1,47 @@
+import Torch
+
+/// Loads the training rows, the test rows and the task that a request describes.
+///
+/// Throws `DataError` for data that cannot be learnt from and for requests that do not fit them, and
+/// `InterchangeError` for files that cannot be read.
+public func loadData(_ request: DataRequest) throws -> LoadedData {
+    try loadData(request, searching: DatasetCatalogue.folders(request.dataFolder))
+}
+
+/// Loads data, looking for those of the catalogue in the given folders.
+func loadData(_ request: DataRequest, searching folders: [String]) throws -> LoadedData {
+    let location = try SourceLocation(request.source, target: request.target, folders: folders)
+    let isTraining = request.encoding == nil
+    let context = ReadContext(
+        path: location.path, target: request.target, task: request.task, encoding: request.encoding,
+        needsTarget: isTraining)
+    var (train, ownTest) = try location.read(context, withTest: request.test == nil)
+    let encoding = train.encoding
+    guard let task = encoding?.task else { throw context.error("there is nothing to predict") }
+    if isTraining { try train.requireLearnable(context) }
+
+    var test = ownTest
+    if let path = request.test {
+        let place = try SourceLocation(path, target: request.target, folders: folders)
+        let testContext = ReadContext(
+            path: place.path, target: request.target, task: task, encoding: encoding, needsTarget: true)
+        test = try place.read(testContext, withTest: false).rows
+    }
+    if let test, test.features.shape[1] != train.features.shape[1] {
+        throw DataError(
+            request.test ?? test.name,
+            "the test data have \(counted(test.features.shape[1], "column")), the training data "
+                + "\(train.features.shape[1])", "Give the same features for both")
+    }
+    if let names = location.entry?.classNames, !names.isEmpty {
+        train.name(classes: names)
+        test?.name(classes: names)
+    }
+    if let classes = request.classes {
+        let selection = try ClassSelection(classes, of: train, task: task, subject: "--classes")
+        train = try selection.applied(to: train)
+        test = try test.map { try selection.applied(to: $0) }
+    }
+    if let subset = request.subset { train = try train.drawn(subset, seed: request.seed) }
+    return LoadedData(train: train, test: test, task: task)
+}

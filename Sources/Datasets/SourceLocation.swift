@@ -1,0 +1,80 @@
+import Foundation
+import Interchange
+
+/// Where a source lies and how it is to be read.
+struct SourceLocation {
+    let path: String
+    let kind: FileKind
+    let idx: IdxFiles?
+    let entry: DatasetEntry?
+
+    init(_ source: String, target: String?, folders: [String]) throws {
+        if let entry = DatasetCatalogue.entry(source) {
+            guard let files = entry.files(in: folders) else { throw entry.missing(folders) }
+            self.init(path: entry.name, kind: .idx, idx: files, entry: entry)
+            return
+        }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: source, isDirectory: &isFolder) else {
+            throw DataError(
+                source.isEmpty ? "''" : source, "there is no data set and no file of that name",
+                "Known data sets are \(listed(DatasetCatalogue.all.map(\.name))); "
+                    + "the path of a CSV, NPZ, NPY, IDX or safetensors file works too")
+        }
+        if isFolder.boolValue {
+            let prefixes = [""] + DatasetCatalogue.all.map { $0.name + "-" }
+            guard let files = IdxFiles(folder: source, prefixes: prefixes) else {
+                throw DataError(
+                    source, "this is a folder without train-images-idx3-ubyte and train-labels-idx1-ubyte",
+                    "Give the path of a file in it")
+            }
+            self.init(path: source, kind: .idx, idx: files, entry: nil)
+            return
+        }
+        let kind = FileKind(of: source)
+        let labels = target.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
+        self.init(
+            path: source, kind: kind, idx: kind == .idx ? IdxFiles(images: source, labels: labels) : nil, entry: nil)
+    }
+
+    private init(path: String, kind: FileKind, idx: IdxFiles?, entry: DatasetEntry?) {
+        self.path = path
+        self.kind = kind
+        self.idx = idx
+        self.entry = entry
+    }
+
+    /// The rows and, where asked for, the test rows that come with them.
+    func read(_ context: ReadContext, withTest: Bool) throws -> (rows: Dataset, test: Dataset?) {
+        switch kind {
+        case .table:
+            var reader = try TableReader(context: context)
+            return (try reader.dataset(), nil)
+        case .npy: return (try ArrayFiles.npy(context: context), nil)
+        case .npz: return try archive(try Npz.read(path), context, withTest: withTest)
+        case .safetensors:
+            let tensors = try SafeTensors.read(path).tensors.map { ($0.name, $0.array) }
+            return try archive(Dictionary(uniqueKeysWithValues: tensors), context, withTest: withTest)
+        case .idx:
+            guard let idx else { preconditionFailure("IDX files without paths") }
+            let rows = try ArrayFiles.idx(images: idx.images, labels: idx.labels, context: context)
+            guard withTest, let images = idx.testImages else { return (rows, nil) }
+            var testContext = context
+            testContext.encoding = rows.encoding
+            return (rows, try ArrayFiles.idx(images: images, labels: idx.testLabels, context: testContext))
+        }
+    }
+
+    private func archive(
+        _ arrays: [String: ArrayData], _ context: ReadContext, withTest: Bool
+    ) throws -> (rows: Dataset, test: Dataset?) {
+        guard let rows = try ArrayFiles.archive(arrays, context: context) else {
+            preconditionFailure("training rows were neither found nor refused")
+        }
+        guard withTest else { return (rows, nil) }
+        var testContext = context
+        testContext.encoding = rows.encoding
+        testContext.needsTarget = true
+        return (rows, try ArrayFiles.archive(arrays, context: testContext, isTest: true))
+    }
+}

@@ -1,0 +1,188 @@
+import Torch
+
+/// How features are shifted and scaled before training.
+public enum Standardisation: String, Sendable, Codable, CaseIterable {
+    /// Each column to mean 0 and standard deviation 1.
+    case perColumn
+    /// All columns by the mean and the standard deviation of all elements, as suits images.
+    case global
+    /// Not at all.
+    case none
+}
+
+/// Shifts and scales features by what was measured on training rows.
+public struct Standardiser: Sendable, Codable, Equatable {
+    /// What is subtracted from each kept column.
+    public var mean: [Double]
+    /// What each kept column is divided by, population standard deviations.
+    public var scale: [Double]
+    /// The positions of the columns that are kept, ascending.
+    public var keptColumns: [Int]
+    /// The number of columns d of the features it was fitted on.
+    public var inputColumns: Int
+    /// How columns are shifted and scaled.
+    public var method: Standardisation
+    /// Whether NaN becomes the column's mean, which is 0 in the result, instead of staying NaN.
+    public var fillsMissing = false
+    /// Which columns were left out and why, one sentence each.
+    public private(set) var notices: [String] = []
+
+    private static let rowsAtOnce = 4096
+
+    /// Measures features n × d, n > 0, whose NaN are passed over.
+    ///
+    /// `perColumn` drops columns that are constant and copies of earlier ones; the other methods keep all columns.
+    public init(fitting features: Tensor, method: Standardisation) {
+        precondition(features.rank == 2 && features.shape[0] > 0, "Standardiser of shape \(features.shape)")
+        let columns = features.shape[1]
+        self.method = method
+        inputColumns = columns
+        keptColumns = Array(0..<columns)
+        mean = [Double](repeating: 0, count: columns)
+        scale = [Double](repeating: 1, count: columns)
+        guard method != .none, columns > 0 else { return }
+        let moments = Moments(features, rowsAtOnce: Self.rowsAtOnce, isGlobal: method == .global)
+        if method == .global {
+            mean = [Double](repeating: moments.mean[0], count: columns)
+            let deviation = moments.deviation[0]
+            scale = [Double](repeating: deviation > 0 ? deviation : 1, count: columns)
+            return
+        }
+        let constant = keptColumns.filter { moments.isConstant[$0] }
+        let copies = Self.copies(features, among: keptColumns.filter { !moments.isConstant[$0] })
+        let dropped = Set(constant).union(copies)
+        keptColumns = keptColumns.filter { !dropped.contains($0) }
+        mean = keptColumns.map { moments.mean[$0] }
+        scale = keptColumns.map { moments.deviation[$0] }
+        if !constant.isEmpty { notices.append("\(Self.listing(constant)) dropped: the same value in every row") }
+        if !copies.isEmpty { notices.append("\(Self.listing(copies)) dropped: a copy of an earlier column") }
+    }
+
+    /// The features n × d with the kept columns standardised in double precision and rounded to `dtype`.
+    ///
+    /// Throws where the number of columns differs from that of the training features, and where none is kept.
+    public func apply(_ features: Tensor, dtype: DType) throws -> Tensor {
+        let columns = features.rank == 2 ? features.shape[1] : 0
+        guard columns == inputColumns else {
+            throw DataError(
+                "features", "the model was trained on \(counted(inputColumns, "column")), these data have \(columns)",
+                "Give the same columns as in training")
+        }
+        guard !keptColumns.isEmpty else {
+            throw DataError("features", "every column is constant, so there is nothing to learn from", "Check the data")
+        }
+        let rows = features.shape[0]
+        var result = Tensor.zeros([rows, keptColumns.count], dtype: dtype, device: features.device)
+        let shift = Tensor(mean).to(device: features.device)
+        let divisor = Tensor(scale).to(device: features.device)
+        for start in stride(from: 0, to: rows, by: Self.rowsAtOnce) {
+            var part = features.rows(start..<min(start + Self.rowsAtOnce, rows))
+            if keptColumns.count < columns { part = part.gathering(keptColumns, dimension: 1) }
+            if method != .none { part = (part.to(.float64) - shift) / divisor }
+            if fillsMissing {
+                let filling = method == .none ? shift.to(part.dtype) : Tensor.zeros(like: part, shape: [1])
+                part = part.selecting(where: part.isEqual(to: part), otherwise: filling)
+            }
+            result.setRows(from: start, to: part.to(dtype))
+        }
+        return result
+    }
+
+    private static func listing(_ columns: [Int]) -> String {
+        let shown = columns.prefix(8).map { "\($0 + 1)" }.joined(separator: ", ")
+        let rest = columns.count > 8 ? " and \(columns.count - 8) more" : ""
+        return "\(columns.count == 1 ? "column" : "columns") \(shown)\(rest)"
+    }
+
+    /// The columns, among the given ones, that equal an earlier one in every row.
+    private static func copies(_ features: Tensor, among columns: [Int]) -> [Int] {
+        let hashes = columnHashes(features)
+        var firsts: [UInt32: [Int]] = [:]
+        var copies: [Int] = []
+        for column in columns {
+            let earlier = firsts[hashes[column], default: []]
+            let isCopy = earlier.contains { other in
+                let pair = features.gathering([other, column], dimension: 1)
+                let difference = pair.columns(0..<1).isEqual(to: pair.columns(1..<2))
+                return difference.to(.float64).min().scalar == 1
+            }
+            if isCopy { copies.append(column) } else { firsts[hashes[column], default: []].append(column) }
+        }
+        return copies
+    }
+
+    /// A hash of the bits of each column; columns with equal ones are compared afterwards.
+    private static func columnHashes(_ features: Tensor) -> [UInt32] {
+        let width = features.shape[1]
+        var hashes = [UInt32](repeating: 0x811C_9DC5, count: width)
+        func add<Word: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, _ type: Word.Type) {
+            let words = bytes.bindMemory(to: Word.self)
+            hashes.withUnsafeMutableBufferPointer { hashes in
+                for start in stride(from: 0, to: words.count, by: width) {
+                    for column in 0..<width {
+                        let word = words[start &+ column]
+                        let folded = UInt32(truncatingIfNeeded: word) ^ UInt32(truncatingIfNeeded: word >> 32)
+                        hashes[column] = (hashes[column] ^ folded) &* 0x0100_0193
+                    }
+                }
+            }
+        }
+        if features.dtype == .float32 {
+            features.withBytes { add($0, UInt32.self) }
+        } else {
+            features.to(.float64).withBytes { add($0, UInt64.self) }
+        }
+        return hashes
+    }
+}
+
+/// Means and standard deviations of columns, or of all elements, in double precision and in two passes.
+private struct Moments {
+    var mean: [Double]
+    var deviation: [Double]
+    var isConstant: [Bool] = []
+
+    init(_ features: Tensor, rowsAtOnce: Int, isGlobal: Bool) {
+        let rows = features.shape[0]
+        let zero = Tensor.full([1], 0, dtype: .float64, device: features.device)
+        let parts = stride(from: 0, to: rows, by: rowsAtOnce).map { $0..<min($0 + rowsAtOnce, rows) }
+        func total(_ part: Tensor) -> Tensor { isGlobal ? part.sum().reshaped(1) : part.sum(0) }
+        let width = isGlobal ? 1 : features.shape[1]
+        let isFinite = features.isFinite
+        var sum = Tensor.zeros(like: zero, shape: [width])
+        var squares = sum
+        var count = Tensor.full([width], Double(isGlobal ? features.count : rows), dtype: .float64, device: zero.device)
+        func double(_ range: Range<Int>) -> Tensor { features.rows(range).to(.float64) }
+        if !isFinite {
+            count = parts.reduce(Tensor.zeros(like: zero, shape: [width])) { count, range in
+                let part = double(range)
+                return count + total(part.isEqual(to: part).to(.float64))
+            }
+        }
+        for range in parts {
+            let part = double(range)
+            let present = isFinite ? part : part.selecting(where: part.isEqual(to: part), otherwise: zero)
+            sum = sum + total(present)
+        }
+        let mean = sum / count.maximum(Tensor.full([1], 1, dtype: .float64, device: zero.device))
+        for range in parts {
+            let part = double(range) - mean
+            let present = isFinite ? part : part.selecting(where: part.isEqual(to: part), otherwise: zero)
+            squares = squares + total(present.squared())
+        }
+        self.mean = mean.doubles()
+        deviation = (squares / count).squareRoot().doubles()
+        guard !isGlobal else { return }
+        isConstant = Self.constant(features, parts)
+    }
+
+    /// Whether each column holds one value only; rounding makes the deviation of such a column more than 0.
+    private static func constant(_ features: Tensor, _ parts: [Range<Int>]) -> [Bool] {
+        guard !features.isFinite else {
+            return zip(features.min(0).doubles(), features.max(0).doubles()).map { $0 == $1 }
+        }
+        return (0..<features.shape[1]).map { column in
+            Set(features.columns(column..<column + 1).doubles().filter { !$0.isNaN }).count < 2
+        }
+    }
+}

@@ -1,0 +1,9 @@
+// One import for everything a user of the library needs.
+@_exported import ConvexNetworks
+@_exported import Datasets
+@_exported import Estimators
+@_exported import Interchange
+@_exported import Proximal
+@_exported import RunLog
+@_exported import Solvers
+@_exported import Torch

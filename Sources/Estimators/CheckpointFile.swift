@@ -1,0 +1,130 @@
+import ConvexNetworks
+import Foundation
+import Interchange
+import Torch
+
+/// Reads and writes the checkpoint of an interrupted run: one safetensors file, replaced atomically.
+public enum CheckpointFile {
+    /// Everything of a checkpoint that is not a tensor.
+    private struct Header: Codable {
+        var arguments: [String]
+        var dataHash: String
+        var penalty: Double
+        var penaltyChoice: String
+        var patterns: Int
+        var phases: [String: Double]
+        var history: [HistoryPoint]
+        var round: Int
+        var rho: Double
+        var iteration: Int
+        var innerIterations: Int
+        var kept: [Int]
+        var initialUnits: Bool
+    }
+
+    /// What a checkpoint file holds.
+    public struct Contents {
+        /// The state to resume from.
+        public var checkpoint: TrainingCheckpoint
+        /// The arguments of the run that wrote it.
+        public var arguments: [String]
+        /// Hash of the training data of that run.
+        public var dataHash: String
+    }
+
+    /// Writes a checkpoint.
+    ///
+    /// - Throws: `InterchangeError` when the file cannot be written; an older checkpoint then stays as it was.
+    public static func write(
+        _ checkpoint: TrainingCheckpoint, arguments: [String], dataHash: String, to path: String
+    ) throws {
+        let fit = checkpoint.fit
+        let state = fit.state
+        var tensors: [(String, Tensor)] = [
+            ("gates", fit.patterns.gates), ("mask", fit.patterns.mask), ("u", state.u), ("v", state.v),
+            ("lambda", state.lambda), ("z", state.z), ("mu", state.mu), ("fitted", state.fitted),
+        ]
+        if let w = state.w { tensors.append(("w", w)) }
+        if let directions = fit.directions { tensors.append(("directions", directions)) }
+        if let initial = fit.initial {
+            tensors.append(("initial.hidden", initial.hidden))
+            tensors.append(("initial.output", initial.output))
+        }
+        let header = Header(
+            arguments: arguments, dataHash: dataHash, penalty: checkpoint.penalty,
+            penaltyChoice: checkpoint.penaltyChoice, patterns: checkpoint.patterns, phases: checkpoint.phases,
+            history: checkpoint.history, round: fit.round, rho: state.rho, iteration: state.iteration,
+            innerIterations: state.innerIterations, kept: fit.patterns.kept, initialUnits: fit.initial != nil)
+        let text = String(decoding: try JSONEncoder().encode(header), as: UTF8.self)
+        let file = SafeTensorsFile(
+            tensors: tensors.map { (name: $0.0, array: $0.1.rawArrayData) }, metadata: ["descent.checkpoint": text])
+        try SafeTensors.write(file, to: path)
+    }
+
+    /// Reads a checkpoint.
+    ///
+    /// - Throws: `InterchangeError` when the file is missing, damaged or not a checkpoint.
+    public static func read(_ path: String, device: Device) throws -> Contents {
+        let file = try SafeTensors.read(path)
+        guard let text = file.metadata["descent.checkpoint"],
+            let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8))
+        else {
+            throw InterchangeError(
+                path: path, problem: "is not a checkpoint of this version of Descent", advice: "Start the run again")
+        }
+        let tensor = { (name: String) throws -> Tensor in
+            guard let array = file[name], let dtype = DType(array.elementType) else {
+                throw InterchangeError(path: path, problem: "lacks '\(name)'", advice: "Start the run again")
+            }
+            return array.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: array.shape, dtype: dtype) }
+                .to(device: device)
+        }
+        let state = ADMMState(
+            u: try tensor("u"), v: try tensor("v"), lambda: try tensor("lambda"),
+            w: file["w"] == nil ? nil : try tensor("w"), z: try tensor("z"), mu: try tensor("mu"),
+            fitted: try tensor("fitted"), rho: header.rho, iteration: header.iteration,
+            innerIterations: header.innerIterations)
+        let initial = header.initialUnits
+            ? TwoLayerNetwork(hidden: try tensor("initial.hidden"), output: try tensor("initial.output")) : nil
+        let fit = FitCheckpoint(
+            patterns: ActivationPatterns(gates: try tensor("gates"), mask: try tensor("mask"), kept: header.kept),
+            directions: file["directions"] == nil ? nil : try tensor("directions"), state: state, round: header.round,
+            initial: initial)
+        return Contents(
+            checkpoint: TrainingCheckpoint(
+                fit: fit, penalty: header.penalty, penaltyChoice: header.penaltyChoice, patterns: header.patterns,
+                phases: header.phases, history: header.history),
+            arguments: header.arguments, dataHash: header.dataHash)
+    }
+}
+
+extension Tensor {
+    /// The elements for a file, in their own type.
+    fileprivate var rawArrayData: ArrayData {
+        withBytes { ArrayData(elementType: ElementType(dtype), shape: shape, bytes: Array($0)) }
+    }
+}
+
+extension ElementType {
+    fileprivate init(_ dtype: DType) {
+        switch dtype {
+        case .uint8: self = .uint8
+        case .int8: self = .int8
+        case .int16: self = .int16
+        case .int32: self = .int32
+        case .int64: self = .int64
+        case .float16: self = .float16
+        case .bfloat16: self = .bfloat16
+        case .float32: self = .float32
+        case .float64: self = .float64
+        case .bool: self = .bool
+        }
+    }
+}
+
+extension DType {
+    fileprivate init?(_ elementType: ElementType) {
+        guard let match = DType.allCases.first(where: { ElementType($0) == elementType }) else { return nil }
+        self = match
+    }
+}

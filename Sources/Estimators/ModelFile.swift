@@ -1,0 +1,117 @@
+import ConvexNetworks
+import Datasets
+import Foundation
+import Interchange
+import Torch
+
+extension TrainedModel {
+    /// Everything of a model that is not a tensor.
+    private struct Header: Codable {
+        var formatVersion = 1
+        var formulation: Formulation
+        var hasBias: Bool
+        var task: Task
+        var classNames: [String]
+        var targetNames: [String]
+        var featureNames: [String]
+        var standardiser: Standardiser
+        var encoding: TableEncoding?
+        var imageShape: [Int]?
+        var unitPattern: [Int]
+        var unitGroup: [Int]
+        var loss: String
+        var facts: [String: String]
+    }
+
+    /// Writes a safetensors file with PyTorch's names: `layer1.weight` (hidden × inputs), `layer1.bias`,
+    /// `layer2.weight` (outputs × hidden), `layer2.bias`, `input.mean`, `input.scale`, and the gates of gated networks.
+    ///
+    /// - Throws: `InterchangeError` when the file cannot be written; nothing is left half-written.
+    public func save(to path: String) throws {
+        let inputs = network.hidden.shape[0] - (hasBias ? 1 : 0)
+        let hidden = network.hidden.to(device: .cpu).to(.float32).transposed()
+        let scale = Tensor(outputScale).to(.float32).reshaped(-1, 1)
+        let output = network.output.to(device: .cpu).to(.float32).transposed() * scale
+        var tensors: [(name: String, array: ArrayData)] = [
+            ("input.mean", ArrayData(standardiser.mean.map(Float.init), shape: [inputs])),
+            ("input.scale", ArrayData(standardiser.scale.map(Float.init), shape: [inputs])),
+            ("input.columns", ArrayData(standardiser.keptColumns.map(Int64.init), shape: [inputs])),
+            ("layer1.weight", hidden.columns(0..<inputs).arrayData),
+            ("layer1.bias", bias(hidden, inputs).arrayData),
+            ("layer2.weight", output.arrayData),
+            ("layer2.bias", ArrayData(outputMean.map(Float.init), shape: [outputMean.count])),
+        ]
+        if let gates = network.gates?.to(device: .cpu).to(.float32).transposed() {
+            tensors.append(("gates.weight", gates.columns(0..<inputs).arrayData))
+            tensors.append(("gates.bias", bias(gates, inputs).arrayData))
+            tensors.append(("gates.index", ArrayData(network.unitPattern.map(Int64.init), shape: [network.units])))
+        }
+        let header = Header(
+            formulation: network.formulation, hasBias: hasBias, task: task, classNames: classNames,
+            targetNames: targetNames, featureNames: featureNames, standardiser: standardiser, encoding: encoding,
+            imageShape: imageShape, unitPattern: network.unitPattern, unitGroup: network.unitGroup, loss: loss,
+            facts: facts)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let text = String(decoding: try encoder.encode(header), as: UTF8.self)
+        try SafeTensors.write(SafeTensorsFile(tensors: tensors, metadata: ["descent": text, "format": "pt"]), to: path)
+    }
+
+    private func bias(_ rows: Tensor, _ inputs: Int) -> Tensor {
+        hasBias ? rows.columns(inputs..<inputs + 1).reshaped(-1) : Tensor.zeros([rows.shape[0]])
+    }
+
+    /// Reads a file that `save(to:)` wrote.
+    ///
+    /// - Throws: `InterchangeError` when the file is damaged or is not a Descent model.
+    public static func load(_ path: String) throws -> TrainedModel {
+        let file = try SafeTensors.read(path)
+        guard let text = file.metadata["descent"] else {
+            throw InterchangeError(
+                path: path, problem: "is a safetensors file, but not a Descent model (no 'descent' metadata)",
+                advice: "Give a model.safetensors that descent fit wrote")
+        }
+        let header: Header
+        do {
+            header = try JSONDecoder().decode(Header.self, from: Data(text.utf8))
+        } catch {
+            throw InterchangeError(
+                path: path, problem: "has metadata this version of Descent cannot read",
+                advice: "Train the model again, or use the version that wrote it")
+        }
+        let tensor = { (name: String) throws -> Tensor in
+            guard let array = file[name] else {
+                throw InterchangeError(
+                    path: path, problem: "lacks the tensor '\(name)'", advice: "The file is incomplete: train again")
+            }
+            return Tensor(array.floats(), shape: array.shape)
+        }
+        let hidden = try joined(tensor("layer1.weight"), tensor("layer1.bias"), header.hasBias)
+        let output = try tensor("layer2.weight").transposed().contiguous()
+        var network = TwoLayerNetwork(hidden: hidden, output: output)
+        network.formulation = header.formulation
+        network.unitPattern = header.unitPattern
+        network.unitGroup = header.unitGroup
+        if header.formulation == .gated {
+            network.gates = try joined(tensor("gates.weight"), tensor("gates.bias"), header.hasBias)
+        }
+        let mean = try tensor("layer2.bias").doubles()
+        return TrainedModel(
+            network: network, standardiser: header.standardiser, hasBias: header.hasBias, task: header.task,
+            classNames: header.classNames, targetNames: header.targetNames, outputMean: mean,
+            outputScale: mean.map { _ in 1 }, featureNames: header.featureNames, encoding: header.encoding,
+            imageShape: header.imageShape, loss: header.loss, facts: header.facts)
+    }
+
+    /// `inputs (+ 1) × units` from PyTorch's weight and bias.
+    private static func joined(_ weight: Tensor, _ bias: Tensor, _ hasBias: Bool) -> Tensor {
+        let columns = weight.transposed()
+        return hasBias
+            ? Tensor.concatenate([columns, bias.reshaped(1, -1)], dimension: 0) : columns.contiguous()
+    }
+}
+
+extension Tensor {
+    /// The elements for a file, as `float32`.
+    var arrayData: ArrayData { ArrayData(floats(), shape: shape) }
+}

@@ -1,0 +1,46 @@
+import Datasets
+import Proximal
+import Torch
+
+/// The target matrix of a loss, with the scaling that regression undoes afterwards.
+struct EncodedTargets {
+    /// Targets, `n × C`.
+    var matrix: Tensor
+    /// Means taken off regression targets, one per output.
+    var mean: [Double]
+    /// Scales divided out of regression targets, one per output.
+    var scale: [Double]
+
+    /// Encodes class labels as the loss wants them, or standardises regression targets.
+    init(_ data: Dataset, task: Task, loss: any Loss, dtype: DType) {
+        guard task == .classification else {
+            let raw = data.targets!.to(.float64)
+            let centre = raw.mean(0, keepingRank: true)
+            let spread = (raw - centre).squared().mean(0).squareRoot()
+            mean = centre.doubles()
+            // A constant target has nothing to scale.
+            scale = spread.doubles().map { $0 > 1e-12 ? $0 : 1 }
+            matrix = ((raw - centre) / Tensor(scale)).to(dtype)
+            return
+        }
+        let labels = data.labels!
+        let classes = data.classNames.count
+        let encoding = type(of: loss).encoding
+        let column = Tensor(labels.map { Int64($0) })
+        switch encoding {
+        case .simplex:
+            matrix = column.oneHot(classes).to(dtype)
+        case .oneHot where classes > 2:
+            matrix = column.oneHot(classes).to(dtype)
+        case .signs where classes > 2:
+            matrix = column.oneHot(classes).to(dtype) * 2 - 1
+        default:
+            matrix = (column.to(dtype) * 2 - 1).reshaped(-1, 1)
+        }
+        mean = [Double](repeating: 0, count: matrix.shape[1])
+        scale = [Double](repeating: 1, count: matrix.shape[1])
+    }
+
+    /// Targets of a subset of rows.
+    func rows(_ indices: [Int]) -> Tensor { matrix.gathering(indices) }
+}

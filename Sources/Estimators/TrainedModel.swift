@@ -1,0 +1,113 @@
+import ConvexNetworks
+import Datasets
+import Interchange
+import Torch
+
+/// A trained network with everything needed to apply it to raw data.
+public struct TrainedModel: Sendable {
+    /// The network on standardised features with a trailing column of ones when `hasBias`.
+    public var network: TwoLayerNetwork
+    /// Standardisation of the raw features, fitted on the training rows.
+    public var standardiser: Standardiser
+    /// Whether a column of ones is appended.
+    public var hasBias: Bool
+    /// What is predicted.
+    public var task: Task
+    /// Class names, in the order of the outputs; empty for regression.
+    public var classNames: [String]
+    /// Names of the regression targets.
+    public var targetNames: [String]
+    /// Means that are added to the outputs, one per output; zero for classification.
+    public var outputMean: [Double]
+    /// Scales of the outputs, one per output; one for classification.
+    public var outputScale: [Double]
+    /// Names of the raw features; empty for images and arrays.
+    public var featureNames: [String]
+    /// How the columns of a table were encoded.
+    public var encoding: TableEncoding?
+    /// Height and width of image features.
+    public var imageShape: [Int]?
+    /// Name of the training loss.
+    public var loss: String
+    /// Facts about the training run, for `descent inspect`.
+    public var facts: [String: String]
+
+    /// Number of raw feature columns.
+    public var inputColumns: Int { standardiser.inputColumns }
+
+    /// The features as the network sees them: standardised, with the bias column, `n × d'`.
+    ///
+    /// - Throws: `DataError` when the number of columns differs from the training data's.
+    public func design(_ features: Tensor, dtype: DType = .float32) throws -> Tensor {
+        try Design.matrix(features, standardiser: standardiser, hasBias: hasBias, dtype: dtype)
+    }
+
+    /// Raw outputs, `n × C`: class scores, or predicted values in the units of the targets.
+    ///
+    /// - Throws: `DataError` when the number of columns differs from the training data's.
+    public func outputs(_ features: Tensor) throws -> Tensor {
+        let raw = network.predict(try design(features))
+        return raw * Tensor(outputScale).to(raw.dtype) + Tensor(outputMean).to(raw.dtype)
+    }
+
+    /// Class index of each row.
+    ///
+    /// - Throws: `DataError` when the number of columns differs from the training data's.
+    public func predictedLabels(_ features: Tensor) throws -> [Int] { Scoring.labels(try outputs(features)) }
+
+    /// Accuracy on labelled data, or the mean R² over targets for regression.
+    ///
+    /// - Throws: `DataError` when the number of columns differs from the training data's.
+    public func score(_ data: Dataset) throws -> Double {
+        let outputs = try outputs(data.features)
+        switch task {
+        case .classification: return Scoring.accuracy(outputs, data.labels ?? [])
+        case .regression: return Scoring.determination(outputs, data.targets!)
+        }
+    }
+}
+
+/// From raw features to the matrix of the convex program.
+enum Design {
+    /// Standardises and appends the bias column.
+    static func matrix(
+        _ features: Tensor, standardiser: Standardiser, hasBias: Bool, dtype: DType
+    ) throws -> Tensor {
+        let x = try standardiser.apply(features, dtype: dtype)
+        guard hasBias else { return x }
+        return Tensor.concatenate([x, Tensor.full([x.shape[0], 1], 1, dtype: dtype)], dimension: 1)
+    }
+}
+
+/// Scores of predictions.
+public enum Scoring {
+    /// Predicted class of each row of outputs: the sign for one column, the largest otherwise.
+    public static func labels(_ outputs: Tensor) -> [Int] {
+        let index = outputs.shape[1] == 1 ? outputs.isAbove(0).to(.int64).reshaped(-1) : outputs.argmax(1)
+        return index.to(device: .cpu).array(of: Int64.self).map { Int($0) }
+    }
+
+    /// Share of rows whose predicted class is the label.
+    public static func accuracy(_ outputs: Tensor, _ labels: [Int]) -> Double {
+        guard !labels.isEmpty else { return 0 }
+        let hits = zip(Self.labels(outputs), labels).reduce(0) { $0 + ($1.0 == $1.1 ? 1 : 0) }
+        return Double(hits) / Double(labels.count)
+    }
+
+    /// Coefficient of determination R², averaged over targets.
+    public static func determination(_ outputs: Tensor, _ targets: Tensor) -> Double {
+        let truth = targets.to(.float64)
+        let residual = (truth - outputs.to(.float64).to(device: truth.device)).squared().sum(0)
+        let spread = (truth - truth.mean(0, keepingRank: true)).squared().sum(0).clamped(min: 1e-300)
+        return 1 - (residual / spread).mean(0).scalar
+    }
+
+    /// Counts of rows by true class (first index) and predicted class.
+    public static func confusion(_ outputs: Tensor, _ labels: [Int], classes: Int) -> [[Double]] {
+        var counts = [[Double]](repeating: [Double](repeating: 0, count: classes), count: classes)
+        for (predicted, label) in zip(Self.labels(outputs), labels) where predicted < classes {
+            counts[label][predicted] += 1
+        }
+        return counts
+    }
+}

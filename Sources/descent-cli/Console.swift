@@ -1,0 +1,118 @@
+import Foundation
+import RunLog
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Writes to standard error: chatter never mixes with results on standard output.
+enum Console {
+    static let isTerminal = isatty(STDERR_FILENO) != 0
+
+    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    static func raw(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
+
+/// Renders progress: one line that is rewritten on a terminal, one line every few seconds elsewhere.
+final class ProgressRenderer {
+    private let isQuiet: Bool
+    private let isTerminal: Bool
+    private let scoreName: String
+    private var lastLine = Date.distantPast
+    private var phaseStart: (phase: String, seconds: Double) = ("", 0)
+    private var hasOpenLine = false
+
+    init(isQuiet: Bool, isTerminal: Bool = Console.isTerminal, scoreName: String = "accuracy") {
+        self.isQuiet = isQuiet
+        self.isTerminal = isTerminal
+        self.scoreName = scoreName
+    }
+
+    func show(_ progress: RunLog.Progress) {
+        guard !isQuiet else { return }
+        let isNewPhase = progress.phase != phaseStart.phase
+        if isNewPhase { phaseStart = (progress.phase, progress.seconds) }
+        let interval = isTerminal ? 0.1 : 3.0
+        let isDone = progress.iteration >= progress.limit
+        guard isNewPhase || isDone || Date().timeIntervalSince(lastLine) >= interval else { return }
+        lastLine = Date()
+        let text = line(progress)
+        if isTerminal {
+            Console.raw("\r\u{1B}[2K" + text)
+            hasOpenLine = true
+        } else {
+            Console.note(text)
+        }
+    }
+
+    func finish() {
+        if hasOpenLine { Console.raw("\n") }
+        hasOpenLine = false
+    }
+
+    private func line(_ progress: RunLog.Progress) -> String {
+        let share = min(1, Double(progress.iteration) / Double(max(1, progress.limit)))
+        var parts = [String(format: "%-8@", progress.phase as NSString)]
+        if isTerminal {
+            let filled = Int((share * 20).rounded(.down))
+            parts.append("[" + String(repeating: "█", count: filled) + String(repeating: "·", count: 20 - filled) + "]")
+        }
+        parts.append("\(progress.iteration)/\(progress.limit)")
+        if let objective = progress.objective { parts.append("objective " + Format.number(objective)) }
+        if let gap = progress.relativeGap { parts.append("gap " + Format.percent(gap)) }
+        if let score = progress.validationScore { parts.append("validation \(scoreName) " + Format.percent(score)) }
+        if let score = progress.testScore { parts.append("test \(scoreName) " + Format.percent(score)) }
+        parts.append(String(format: "%.1f s", progress.seconds))
+        let inPhase = progress.seconds - phaseStart.seconds
+        if share > 0.02, share < 1, inPhase > 1 {
+            // An upper estimate: the tolerance usually ends the solve before the iteration limit.
+            parts.append("at most " + Format.duration(inPhase / share * (1 - share)) + " left")
+        }
+        return parts.joined(separator: "  ")
+    }
+}
+
+/// Numbers for people.
+enum Format {
+    static func number(_ value: Double) -> String {
+        let size = abs(value)
+        if size >= 1e6 || (size < 1e-3 && size > 0) { return String(format: "%.3e", value) }
+        return String(format: size >= 100 ? "%.1f" : "%.4f", value)
+    }
+
+    static func percent(_ value: Double) -> String {
+        String(format: abs(value) < 0.001 ? "%.4f %%" : "%.2f %%", value * 100)
+    }
+
+    static func duration(_ seconds: Double) -> String {
+        if seconds < 120 { return String(format: "%.0f s", seconds) }
+        if seconds < 7200 { return String(format: "%.0f min", seconds / 60) }
+        return String(format: "%.1f h", seconds / 3600)
+    }
+
+    static func bytes(_ count: Int) -> String {
+        let size = Double(count)
+        if size >= 1e9 { return String(format: "%.2f GB", size / 1e9) }
+        return String(format: "%.0f MB", size / 1e6)
+    }
+}
+
+/// Remembers that Ctrl-C or a termination signal came; the run stops at its next check and writes a checkpoint.
+enum Interruption {
+    nonisolated(unsafe) private static var count: sig_atomic_t = 0
+
+    static var isRequested: Bool { count > 0 }
+
+    static func install() {
+        let handler: @convention(c) (Int32) -> Void = { _ in
+            Interruption.count += 1
+            // A second signal means now.
+            if Interruption.count > 1 { _exit(130) }
+        }
+        signal(SIGINT, handler)
+        signal(SIGTERM, handler)
+    }
+}

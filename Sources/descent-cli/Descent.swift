@@ -1,0 +1,26 @@
+import ArgumentParser
+
+/// The `descent` command.
+@main
+struct DescentCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "descent",
+        abstract: "Trains neural networks with guarantees.",
+        discussion: """
+            Two-layer ReLU networks are trained as convex programs: no learning rate, and a certificate that says
+            how far the result is from the optimum.
+
+              descent fit train.csv --target label        train on a table
+              descent fit fashion-mnist --out runs/fm     train on images
+              descent predict runs/fm new.npz             apply a model
+              descent doctor                              check this machine
+            """,
+        version: "descent \(Version.text)",
+        subcommands: [FitCommand.self, PredictCommand.self, InspectCommand.self, ListCommand.self, DoctorCommand.self]
+    )
+}
+
+/// The package's version.
+enum Version {
+    static let text = "0.1.0"
+}

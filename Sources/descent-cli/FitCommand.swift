@@ -1,0 +1,176 @@
+import ArgumentParser
+import ConvexNetworks
+import Datasets
+import Estimators
+import Foundation
+import Interchange
+import RunLog
+import Torch
+
+/// `descent fit`
+struct FitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fit",
+        abstract: "Trains a two-layer network as a convex program, with a certificate.",
+        discussion: """
+            There is no learning rate to choose. For tables the penalty is found by cross-validation; the report says
+            what was chosen and why. The run folder holds the model, the numbers and a page to look at.
+
+              descent fit fashion-mnist
+              descent fit train.csv --target price --task regression --test holdout.csv
+              descent fit features.npz --patterns 32 --penalty 10 --tolerance 1e-4
+              descent fit features.npz --patterns from:runs/a/model.safetensors
+            """)
+
+    @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Solver") var solver: SolverOptions
+    @OptionGroup(title: "Run") var running: RunOptions
+
+    func validate() throws {
+        try model.validate()
+        try solver.validate()
+    }
+
+    mutating func run() throws {
+        do {
+            try execute()
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            Console.note("descent: \(ErrorText.oneLine(error))")
+            throw ExitCode(1)
+        }
+    }
+
+    private func execute() throws {
+        if let threads = running.threads { Runtime.threads = threads }
+        let isQuiet = running.quiet
+        let loaded = try loadData(data.request(seed: running.seed))
+        let folder = try RunFolder(path: running.out ?? "runs/" + RunFolder.safeName(loaded.train.name))
+        let options = try fitOptions(loaded)
+        let trainer = ModelTrainer(options: options)
+        let estimate = trainer.estimatedBytes(
+            rows: loaded.train.count, columns: loaded.train.features.shape[1],
+            outputs: max(1, loaded.train.classNames.count))
+        if !isQuiet { announce(loaded, options, estimate) }
+        let resume = running.resume ? try folder.readCheckpoint(loaded.train.hash, options.device, arguments) : nil
+        Interruption.install()
+        let renderer = ProgressRenderer(isQuiet: isQuiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
+        let metrics = try folder.openMetrics(appending: running.resume)
+        var lastCheckpoint = Date()
+        var latest: TrainingCheckpoint?
+        let (trained, report) = try trainer.fit(loaded, resume: resume) { event in
+            renderer.show(event.progress)
+            metrics.append(event.progress)
+            latest = event.checkpoint ?? latest
+            if let checkpoint = event.checkpoint, Date().timeIntervalSince(lastCheckpoint) > 60 {
+                // A failed periodic checkpoint must not end a long run; the final one reports its error.
+                try? folder.writeCheckpoint(checkpoint, loaded.train.hash, arguments)
+                lastCheckpoint = Date()
+            }
+            return Interruption.isRequested ? .stop : .proceed
+        }
+        renderer.finish()
+        var model = trained
+        model.facts = Self.facts(report)
+        try folder.writeResults(model: model, report: report, data: loaded, arguments: arguments)
+        if report.termination == Termination.cancelled.rawValue || report.termination == Termination.timeLimit.rawValue,
+            let latest
+        {
+            try folder.writeCheckpoint(latest, loaded.train.hash, arguments)
+        } else {
+            folder.removeCheckpoint()
+        }
+        try printResult(report, folder)
+        if running.requireConvergence, report.termination != Termination.converged.rawValue { throw ExitCode(2) }
+        if report.termination == Termination.cancelled.rawValue { throw ExitCode(130) }
+    }
+
+    /// Arguments that define the result; a resumed run must have the same.
+    private var arguments: [String] {
+        var kept: [String] = []
+        var skipsNext = false
+        let neutralFlags: Set = ["--resume", "--json", "--quiet", "--require-convergence"]
+        let neutralOptions: Set = ["--out", "--time-limit", "--threads", "--max-iterations"]
+        for argument in CommandLine.arguments.dropFirst() {
+            if skipsNext {
+                skipsNext = false
+            } else if neutralOptions.contains(argument) {
+                skipsNext = true
+            } else if !neutralFlags.contains(argument), !neutralOptions.contains(where: { argument.hasPrefix($0 + "=") }) {
+                kept.append(argument)
+            }
+        }
+        return kept
+    }
+
+    private func fitOptions(_ loaded: LoadedData) throws -> FitOptions {
+        var options = FitOptions()
+        options.convex.admm = solver.admm
+        options.convex.formulation = model.formulation
+        options.convex.sharing = model.outputs
+        options.convex.tolerance = solver.tolerance
+        options.convex.maxIterations = solver.maxIterations
+        options.convex.timeLimit = solver.timeLimit
+        options.convex.refreshes = model.refreshes
+        options.convex.epochs = model.epochs
+        options.convex.dtype = solver.dtype == .float64 ? .float64 : .float32
+        options.convex.seed = running.seed
+        options.loss = model.loss
+        if let penalty = model.penalty { options.penalty = .fixed(penalty) }
+        options.neurons = model.neurons
+        options.hasBias = model.bias
+        if model.standardize == false { options.standardisation = Standardisation.none }
+        options.validation = data.validation
+        options.device = solver.device
+        try model.applyPatterns(to: &options)
+        try solver.checkDevice()
+        if loaded.task == .regression, let loss = model.loss, !["squared", "huber"].contains(loss) {
+            throw DataError(
+                subject: "--loss \(loss)", problem: "is for classes, but the target holds values",
+                advice: "Use --loss squared or huber, or --task classification")
+        }
+        return options
+    }
+
+    private func announce(_ loaded: LoadedData, _ options: FitOptions, _ estimate: Int) {
+        let train = loaded.train
+        let kind = loaded.task == .classification ? "\(train.classNames.count) classes" : "\(train.targetNames.count) target(s)"
+        let test = loaded.test.map { ", \($0.count) test rows" } ?? ""
+        Console.note("\(train.name): \(train.count) rows, \(train.features.shape[1]) columns, \(kind)\(test)")
+        for notice in train.notices { Console.note("note: \(notice)") }
+        Console.note(
+            "\(options.hasBias ? "with" : "without") bias column, \(options.convex.formulation.rawValue) formulation, "
+                + "\(Runtime.threads) threads on \(options.device), about \(Format.bytes(estimate)) of memory")
+    }
+
+    private static func facts(_ report: FitReport) -> [String: String] {
+        var facts = [
+            "objective": Format.number(report.objective), "penalty": Format.number(report.penalty),
+            "termination": report.termination, "certificate": report.certificate, "seed": "\(report.seed)",
+            "rows": "\(report.rows)", "data hash": report.dataHash, "seconds": Format.number(report.seconds),
+        ]
+        if let test = report.testAccuracy { facts["test accuracy"] = Format.percent(test) }
+        if let test = report.testR2 { facts["test R²"] = Format.number(test) }
+        return facts
+    }
+
+    private func printResult(_ report: FitReport, _ folder: RunFolder) throws {
+        if running.json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else if !running.quiet {
+            print(Summary.text(report))
+            print("\nresults in \(folder.path): model.safetensors, report.json, report.html")
+        }
+    }
+}
+
+/// One line for any error.
+enum ErrorText {
+    static func oneLine(_ error: any Error) -> String {
+        String(describing: error).split(separator: "\n").first.map(String.init) ?? "failed"
+    }
+}

@@ -1,0 +1,253 @@
+import ArgumentParser
+import ConvexNetworks
+import Datasets
+import Estimators
+import Foundation
+import Interchange
+import Proximal
+import RunLog
+import Torch
+
+extension Formulation: ExpressibleByArgument {}
+extension OutputSharing: ExpressibleByArgument {}
+extension Datasets.Task: ExpressibleByArgument {}
+
+/// What to train on.
+struct DataOptions: ParsableArguments {
+    @Argument(help: "A data set's name (see descent list) or a file: CSV, NPZ, NPY, IDX (.gz too), safetensors.")
+    var source: String
+
+    @Option(help: ArgumentHelp("Folder that holds the named data sets.", valueName: "folder"))
+    var data: String?
+
+    @Option(help: ArgumentHelp("Column to predict in a table, or a file of labels for NPY features.", valueName: "column"))
+    var target: String?
+
+    @Option(help: "classification or regression; found from the target unless given.")
+    var task: Datasets.Task?
+
+    @Option(help: ArgumentHelp("File to score on, in the same format.", valueName: "file"))
+    var test: String?
+
+    @Option(help: ArgumentHelp("Fraction of the training rows held out for a validation score.", valueName: "fraction"))
+    var validation: Double?
+
+    @Option(help: ArgumentHelp("Keep only these classes, by number, as in 2,8.", valueName: "list"))
+    var classes: String?
+
+    @Option(help: ArgumentHelp("Train on a seeded, stratified draw of this many rows.", valueName: "rows"))
+    var subset: Int?
+
+    func validate() throws {
+        if let validation, !(validation >= 0 && validation < 1) {
+            throw ValidationError("--validation \(validation): give a fraction from 0 up to, not including, 1.")
+        }
+    }
+
+    func request(seed: UInt64) throws -> DataRequest {
+        var request = DataRequest(source: source)
+        request.test = test
+        request.dataFolder = data
+        request.target = target
+        request.task = task
+        request.subset = subset
+        request.seed = seed
+        request.classes = try classes.map { list in
+            try list.split(separator: ",", omittingEmptySubsequences: false).map { part in
+                guard let number = Int(part.trimmingCharacters(in: .whitespaces)) else {
+                    throw DataError(
+                        subject: "--classes \(list)", problem: "'\(part)' is not a class number",
+                        advice: "Give class numbers separated by commas, as in 2,8")
+                }
+                return number
+            }
+        }
+        return request
+    }
+}
+
+/// What to train.
+struct ModelOptions: ParsableArguments {
+    @Option(help: "relu: cone constraints, a ReLU network. gated: fixed gates, no constraints.")
+    var formulation = Formulation.relu
+
+    @Option(help: ArgumentHelp(
+        "Loss: " + LossCatalogue.all.map { type(of: $0).name }.joined(separator: ", ")
+            + ". Default: softmax or logistic for classes, squared for values.", valueName: "name"))
+    var loss: String?
+
+    @Option(help: ArgumentHelp(
+        "Penalty β of the group lasso, for losses summed over rows. Default: cross-validation for tables.",
+        valueName: "number"))
+    var penalty: Double?
+
+    @Option(help: ArgumentHelp(
+        """
+        Activation patterns: a number (random gates), grow (column generation), network (those of a short stochastic \
+        run) or from:MODEL (those of a model file). Default: network for large data, random gates for tables.
+        """, valueName: "source"))
+    var patterns: String?
+
+    @Option(help: ArgumentHelp("Gates to use: a d × P array, bias row included when the bias is.", valueName: "file.npy"))
+    var gates: String?
+
+    @Option(help: ArgumentHelp("Hidden units, or the most that may grow.", valueName: "number"))
+    var neurons: Int?
+
+    @Option(help: "separate: each neuron serves one output. joint: one norm over outputs. automatic: by the patterns.")
+    var outputs = OutputSharing.automatic
+
+    @Option(help: ArgumentHelp("Passes of the stochastic run that proposes patterns.", valueName: "number"))
+    var epochs = 8.0
+
+    @Option(help: ArgumentHelp("Times to take new patterns from the network found and solve again.", valueName: "number"))
+    var refreshes = 0
+
+    @Flag(inversion: .prefixedNo, help: "Append a column of ones; it joins the gates, cones and norms.")
+    var bias = true
+
+    @Flag(inversion: .prefixedNo, help: "Standardise features with the training rows' statistics.")
+    var standardize = true
+
+    func validate() throws {
+        if let penalty, !(penalty > 0 && penalty.isFinite) {
+            throw ValidationError("--penalty \(penalty): the penalty must be above 0; without one no dual bound exists.")
+        }
+        if let loss, LossCatalogue.named(loss) == nil {
+            let names = LossCatalogue.all.map { type(of: $0).name }.joined(separator: ", ")
+            throw ValidationError("--loss \(loss): there is no such loss. Choose one of \(names).")
+        }
+        if let neurons, neurons < 1 { throw ValidationError("--neurons \(neurons): give at least 1.") }
+        if !(epochs > 0) { throw ValidationError("--epochs \(epochs): give a number above 0.") }
+        if refreshes < 0 { throw ValidationError("--refreshes \(refreshes): give 0 or more.") }
+        if gates != nil, patterns != nil { throw ValidationError("--gates and --patterns both name patterns: give one.") }
+        if let patterns, let count = Int(patterns), count < 1 {
+            throw ValidationError("--patterns \(patterns): give at least 1.")
+        }
+    }
+
+    func applyPatterns(to options: inout FitOptions) throws {
+        if let gates {
+            let array = try Npy.read(gates)
+            guard array.shape.count == 2, array.count > 0 else {
+                throw DataError(
+                    subject: gates, problem: "holds an array of shape \(array.shape)",
+                    advice: "Gates are a d × P array, with the bias row last when the bias is used")
+            }
+            options.patterns = .source(.gates(Tensor(array.floats(), shape: array.shape)))
+            return
+        }
+        guard let patterns else { return }
+        if let count = Int(patterns) {
+            options.patterns = .sampled(count)
+        } else if patterns == "grow" {
+            options.patterns = .grow
+        } else if patterns == "network" {
+            options.patterns = .source(.network(units: options.neurons ?? 128))
+        } else if patterns.hasPrefix("from:") {
+            let base = try TrainedModel.load(String(patterns.dropFirst(5)))
+            options.standardiser = base.standardiser
+            options.hasBias = base.hasBias
+            options.patterns = .source(.given(base.network))
+        } else {
+            throw DataError(
+                subject: "--patterns \(patterns)", problem: "is neither a number, 'grow', 'network' nor 'from:MODEL'",
+                advice: "Try --patterns 64, or --patterns from:runs/a/model.safetensors")
+        }
+    }
+}
+
+/// How to solve.
+struct SolverOptions: ParsableArguments {
+    enum Preset: String, ExpressibleByArgument, CaseIterable { case paper }
+    enum Preconditioner: String, ExpressibleByArgument, CaseIterable { case automatic, gram, nystrom, none, exact }
+    enum Precision: String, ExpressibleByArgument, CaseIterable { case float32, float64 }
+
+    @Option(help: ArgumentHelp("Relative gap at which the solve stops.", valueName: "number"))
+    var tolerance = 1e-3
+
+    @Option(help: ArgumentHelp("Most ADMM iterations of one solve.", valueName: "number"))
+    var maxIterations = 300
+
+    @Option(help: ArgumentHelp("Seconds for the whole run; what was reached then is returned.", valueName: "seconds"))
+    var timeLimit: Double?
+
+    @Option(help: "paper: two splits, ρ 0.1, Nyström of rank 20, as published.")
+    var preset: Preset?
+
+    @Option(help: "Linear system: exact factor, or conjugate gradients with gram, nystrom or no preconditioner.")
+    var preconditioner = Preconditioner.automatic
+
+    @Option(help: ArgumentHelp("Rank of the Nyström sketch; 0 adapts it.", valueName: "number"))
+    var rank: Int?
+
+    @Option(help: ArgumentHelp("ADMM penalty parameter ρ for unit-norm rows.", valueName: "number"))
+    var rho: Double?
+
+    @Option(help: "Precision of the solve; certificates are always recomputed in float64.")
+    var dtype = Precision.float32
+
+    @Option(help: "cpu, cuda or cuda:1.")
+    var device = "cpu"
+
+    func validate() throws {
+        if !(tolerance > 0) { throw ValidationError("--tolerance \(tolerance): give a number above 0.") }
+        if maxIterations < 1 { throw ValidationError("--max-iterations \(maxIterations): give at least 1.") }
+        if let timeLimit, !(timeLimit > 0) { throw ValidationError("--time-limit \(timeLimit): give seconds above 0.") }
+        if let rho, !(rho > 0) { throw ValidationError("--rho \(rho): give a number above 0.") }
+        if let rank, rank < 0 { throw ValidationError("--rank \(rank): give 0 or more.") }
+    }
+
+    var admm: ADMMSettings {
+        var settings = preset == .paper ? ADMMSettings.paper : ADMMSettings()
+        switch preconditioner {
+        case .automatic, .exact: break
+        case .gram: settings.linearSolver = .gram
+        case .nystrom: settings.linearSolver = .nystrom
+        case .none: settings.linearSolver = .plain
+        }
+        if preconditioner == .exact { settings.linearSolver = .dualFactor }
+        if let rank { settings.nystromRank = rank }
+        if let rho { settings.rho = rho }
+        return settings
+    }
+
+    func checkDevice() throws {
+        guard let wanted = Device(device) else {
+            throw DataError(subject: "--device \(device)", problem: "is no device", advice: "Use cpu, cuda or cuda:1")
+        }
+        guard wanted.isAvailable else {
+            throw DataError(
+                subject: "--device \(device)", problem: "is not available (CUDA devices found: \(Runtime.cudaDeviceCount))",
+                advice: "Use --device cpu, or see descent doctor")
+        }
+    }
+}
+
+/// How to run.
+struct RunOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Threads inside one operation; all cores unless given.", valueName: "number"))
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("Seed of everything random.", valueName: "number"))
+    var seed: UInt64 = 0
+
+    @Option(help: ArgumentHelp("Run folder; runs/NAME unless given.", valueName: "folder"))
+    var out: String?
+
+    @Flag(help: "Continue the interrupted run in the run folder, with the same other arguments.")
+    var resume = false
+
+    @Flag(help: "Print one JSON object on standard output.")
+    var json = false
+
+    @Flag(help: "No progress and no summary.")
+    var quiet = false
+
+    @Flag(help: "Exit with status 2 when the tolerance was not reached.")
+    var requireConvergence = false
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads \(threads): give at least 1.") }
+    }
+}

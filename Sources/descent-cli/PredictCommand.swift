@@ -1,0 +1,112 @@
+import ArgumentParser
+import Datasets
+import Estimators
+import Foundation
+import Interchange
+import RunLog
+import Torch
+
+/// `descent predict`
+struct PredictCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "predict",
+        abstract: "Applies a model to data and writes its predictions.",
+        discussion: """
+            The output is a table with one line per row: the predicted class and a score per class, or the predicted
+            values. With --out FILE.npy the raw scores are written as an array.
+
+              descent predict runs/iris new.csv
+              descent predict runs/fashion-mnist/model.safetensors images-idx3-ubyte.gz --out predictions.csv
+            """)
+
+    @Argument(help: "A model file, or the run folder that holds it.") var model: String
+    @Argument(help: "Data in any format that descent fit reads; a target column is ignored.") var source: String
+
+    @Option(help: ArgumentHelp("Where to write: .csv, or .npy for raw scores; standard output unless given.", valueName: "file"))
+    var out: String?
+
+    @Option(help: ArgumentHelp("Folder that holds the named data sets.", valueName: "folder"))
+    var data: String?
+
+    @Flag(help: "Print one JSON object: rows, and accuracy where the data hold labels.")
+    var json = false
+
+    mutating func run() throws {
+        do {
+            try execute()
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            Console.note("descent: \(ErrorText.oneLine(error))")
+            throw ExitCode(1)
+        }
+    }
+
+    private func execute() throws {
+        let model = try TrainedModel.load(ModelPath.resolve(self.model))
+        var request = DataRequest(source: source)
+        request.dataFolder = data
+        request.encoding = model.encoding
+        request.task = model.task
+        let read = try loadData(request)
+        let loaded = read.test ?? read.train
+        let outputs = try model.outputs(loaded.features)
+        if let out, out.hasSuffix(".npy") {
+            try Npy.write(ArrayData(outputs.floats(), shape: outputs.shape), to: out)
+        } else if let out {
+            try AtomicFile.write(Array(table(model, outputs).utf8), to: out)
+        } else if !json {
+            print(table(model, outputs), terminator: "")
+        }
+        try report(model, loaded, outputs)
+    }
+
+    private func table(_ model: TrainedModel, _ outputs: Tensor) -> String {
+        let columns = outputs.shape[1]
+        let values = outputs.floats()
+        let scores = (0..<columns).map { model.task == .regression ? model.targetNames[$0] : "score\($0)" }
+        let header = (model.task == .classification ? ["prediction"] : []) + scores
+        var text = header.map(Self.quoted).joined(separator: ",") + "\n"
+        let labels = model.task == .classification ? Scoring.labels(outputs) : []
+        for row in 0..<outputs.shape[0] {
+            if model.task == .classification { text += Self.quoted(model.classNames[labels[row]]) + "," }
+            text += (0..<columns).map { "\(values[row * columns + $0])" }.joined(separator: ",") + "\n"
+        }
+        return text
+    }
+
+    private static func quoted(_ field: String) -> String {
+        guard field.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return field }
+        return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+    }
+
+    private func report(_ model: TrainedModel, _ data: Dataset, _ outputs: Tensor) throws {
+        var score: Double?
+        if let labels = data.labels, model.task == .classification, data.classNames == model.classNames {
+            score = Scoring.accuracy(outputs, labels)
+        } else if let targets = data.targets, model.task == .regression, targets.shape == outputs.shape {
+            score = Scoring.determination(outputs, targets)
+        }
+        if json {
+            var fields: [String: Double] = ["rows": Double(data.count)]
+            fields[model.task == .classification ? "accuracy" : "r2"] = score
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            print(String(decoding: try encoder.encode(fields), as: UTF8.self))
+        } else if let score {
+            Console.note(
+                model.task == .classification
+                    ? "accuracy \(Format.percent(score)) on \(data.count) rows"
+                    : "R² \(Format.number(score)) on \(data.count) rows")
+        }
+    }
+}
+
+/// Finds the model file of a run folder.
+enum ModelPath {
+    static func resolve(_ path: String) -> String {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
+        return path + "/model.safetensors"
+    }
+}

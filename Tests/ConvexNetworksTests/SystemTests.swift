@@ -1,0 +1,165 @@
+import Foundation
+import Solvers
+import TestSupport
+import Testing
+import Torch
+
+@testable import ConvexNetworks
+
+@Suite("The coupled linear system (identities 8.1 to 8.5)")
+struct SystemTests {
+    /// The coupled matrix on coupled columns, assembled by plain code: `ω I + [cones] I ⊗ K + γ F̃'F̃`.
+    private func dense(_ maps: PatternOperator, blockWeight: Double, dataWeight: Double) -> Matrix {
+        let program = DenseProgram(maps)
+        let f = program.dataMatrix(coupled: true)
+        var matrix = dataWeight * maps.layout.couplingFactor * (f.transposed * f)
+        let m = maps.layout.coupledColumns
+        let hasCones = maps.layout.formulation == .relu
+        for a in 0..<maps.d {
+            for b in 0..<maps.d {
+                var k = 0.0
+                for j in 0..<maps.n where hasCones {
+                    k += program.rowScale[j] * program.rowScale[j] * program.x[j, a] * program.x[j, b]
+                }
+                for column in 0..<m { matrix[a * m + column, b * m + column] += k + (a == b ? blockWeight : 0) }
+            }
+        }
+        return matrix
+    }
+
+    @Test("8.1: G'G is the Gram matrix of the scaled rows, once for each column", arguments: ["relu", "relu, shared"])
+    func coneGram(name: String) {
+        let maps = Layouts.maps(name, seed: 1)
+        let g = DenseProgram(maps).coneMatrix()
+        let gram = Matrix(CoupledSystem.gramMatrix(maps.x, weights: maps.rowScale.squared()))
+        let m = maps.layout.columns
+        var expected = Matrix(maps.d * m, maps.d * m)
+        for a in 0..<maps.d {
+            for b in 0..<maps.d {
+                for column in 0..<m { expected[a * m + column, b * m + column] = gram[a, b] }
+            }
+        }
+        #expect(distance((g.transposed * g).values, expected.values) < 1e-13)
+    }
+
+    @Test("8.2: sum and difference of the halves solve the full system", arguments: ["relu", "relu, three outputs"])
+    func halves(name: String) throws {
+        let maps = Layouts.maps(name, n: 15, d: 3, patterns: 3, seed: 2)
+        let (omega, gamma) = (0.7, 1.3)
+        let program = DenseProgram(maps)
+        let (f, g) = (program.dataMatrix(), program.coneMatrix())
+        let full = gamma * (f.transposed * f) + g.transposed * g + Matrix.identity(f.columns, scale: omega)
+        var random = RandomSource(3)
+        let b = random.tensor([maps.d, maps.layout.columns])
+        let expected = full.solve(DenseProgram.flat(b))
+        let system = try CoupledSystem(
+            maps: maps, blockWeight: omega, dataWeight: gamma, method: .primalFactor, nystromRank: 0)
+        let (positive, negative) = maps.layout.halves(b)
+        let p = system.solveBlock(positive + negative)
+        let q = system.solve(
+            positive - negative, start: Tensor.zeros(like: p), startFit: nil, conjugateGradient: ConjugateGradient()
+        ).solution
+        #expect(distance(maps.layout.joined((p + q) * 0.5, (p - q) * 0.5), expected) < 1e-11)
+    }
+
+    @Test("8.3: every way to solve agrees with a dense solve", arguments: Layouts.names, LinearSolver.allCases)
+    func methods(name: String, method: LinearSolver) throws {
+        let maps = Layouts.maps(name, seed: 4)
+        guard !(method == .dualFactor && maps.layout.directions != nil) else { return }
+        for (omega, gamma) in [(1.0, 1.0), (0.3, 10)] {
+            let matrix = dense(maps, blockWeight: omega, dataWeight: gamma)
+            let system = try Engine.exclusively {
+                Runtime.seed(1)
+                return try CoupledSystem(
+                    maps: maps, blockWeight: omega, dataWeight: gamma, method: method, nystromRank: 6)
+            }
+            #expect(system.method != .automatic)
+            var random = RandomSource(5)
+            let b = random.tensor([maps.d, maps.layout.coupledColumns])
+            #expect(distance(system.apply(b), matrix * DenseProgram.flat(b)) < 1e-12)
+            let solver = ConjugateGradient(tolerance: 1e-13, maxIterations: 2000)
+            let (solution, report) = system.solve(
+                b, start: Tensor.zeros(like: b), startFit: nil, conjugateGradient: solver)
+            #expect(report.converged)
+            #expect(distance(solution, matrix.solve(DenseProgram.flat(b))) < 1e-9)
+            // The fit of the start spares a product and changes nothing else.
+            let start = random.tensor([maps.d, maps.layout.coupledColumns])
+            let warm = system.solve(b, start: start, startFit: maps.forward(start), conjugateGradient: solver)
+            #expect(distance(warm.solution, solution) < 1e-9)
+        }
+    }
+
+    @Test("Single precision solves to single precision", arguments: [LinearSolver.dualFactor, .primalFactor, .gram])
+    func singlePrecision(method: LinearSolver) throws {
+        let maps = Layouts.maps("relu, three outputs", dtype: .float32, seed: 6)
+        let matrix = dense(maps, blockWeight: 1, dataWeight: 1)
+        let system = try CoupledSystem(maps: maps, blockWeight: 1, dataWeight: 1, method: method, nystromRank: 0)
+        var random = RandomSource(7)
+        let b = random.tensor([maps.d, maps.layout.coupledColumns], dtype: .float32)
+        let solution = system.solve(
+            b, start: Tensor.zeros(like: b), startFit: nil,
+            conjugateGradient: ConjugateGradient(tolerance: 1e-6, maxIterations: 500)
+        ).solution
+        #expect(solution.dtype == .float32)
+        #expect(distance(solution, matrix.solve(DenseProgram.flat(b))) < 1e-4)
+    }
+
+    @Test("8.4: the row space carries the coupled system's fit unchanged")
+    func rowSpace() throws {
+        let oracle = Oracle.wide
+        let (u, s, vt) = try oracle.x.svd()
+        let reduced = u * s
+        let layout = BlockLayout(patterns: oracle.patterns, outputs: 3, formulation: .relu)
+        let ones = Tensor.full([oracle.n], 1, dtype: .float64)
+        var random = RandomSource(8)
+        let r = random.tensor([oracle.n, 3])
+        func solve(_ x: Tensor) throws -> (Tensor, PatternOperator) {
+            let maps = PatternOperator(x: x, mask: oracle.d01, layout: layout, rowScale: ones)
+            let system = try CoupledSystem(
+                maps: maps, blockWeight: 1, dataWeight: 1, method: .dualFactor, nystromRank: 0)
+            let b = maps.adjoint(r)
+            let solution = system.solve(
+                b, start: Tensor.zeros(like: b), startFit: nil, conjugateGradient: ConjugateGradient()).solution
+            return (solution, maps)
+        }
+        let (full, fullMaps) = try solve(oracle.x)
+        let (short, shortMaps) = try solve(reduced)
+        #expect(distance(fullMaps.forward(full), shortMaps.forward(short)) < 1e-12)
+        #expect(distance(full, vt.transposedTimes(short)) < 1e-12)
+    }
+
+    @Test("8.5: Gram-preconditioned products stay below the bound that knows no data")
+    func bound() throws {
+        for oracle in Oracle.all {
+            for gamma in [0.1, 1, 10, 100] {
+                let maps = TestProgram(oracle, .relu).maps
+                let matrix = dense(maps, blockWeight: 1, dataWeight: gamma)
+                let system = try CoupledSystem(
+                    maps: maps, blockWeight: 1, dataWeight: gamma, method: .gram, nystromRank: 0)
+                var random = RandomSource(9)
+                let b = random.tensor([maps.d, maps.layout.coupledColumns])
+                let exact = matrix.solve(DenseProgram.flat(b))
+                let accuracy = 1e-6
+                // Rows of unit norm have a smaller Gram matrix than the data, so the row norms enter the bound.
+                let largest = maps.rowScale.reciprocal().squared().max().scalar
+                let condition = 1 + 2 * gamma * Double(oracle.patterns) * largest
+                let limit = Int((0.5 * condition.squareRoot() * log(2 / accuracy)).rounded(.up)) + 2
+                let solution = system.solve(
+                    b, start: Tensor.zeros(like: b), startFit: nil,
+                    conjugateGradient: ConjugateGradient(tolerance: 0, maxIterations: limit)
+                ).solution
+                func energy(_ e: Matrix) -> Double { (e.transposed * (matrix * e)).values[0].squareRoot() }
+                let error = energy(DenseProgram.flat(solution) - exact)
+                #expect(error <= accuracy * energy(exact), "\(oracle.name), weight \(gamma)")
+            }
+        }
+    }
+
+    @Test("The automatic choice is exact for small problems and iterative for huge ones")
+    func automatic() {
+        #expect(CoupledSystem.affordable(Layouts.maps("relu", seed: 10)) != .gram)
+        #expect(CoupledSystem.affordable(Layouts.maps("gated, shared", seed: 10)) == .primalFactor)
+        let huge = Layouts.maps("relu", n: 40_000, d: 300, patterns: 100, dtype: .float32, seed: 11)
+        #expect(CoupledSystem.affordable(huge) == .gram)
+    }
+}
