@@ -22,9 +22,11 @@ func loadData(_ request: DataRequest, searching folders: [String]) throws -> Loa
 
     var test = ownTest
     if let path = request.test {
-        let place = try SourceLocation(path, target: request.target, folders: folders)
+        let place = try SourceLocation(path, target: nil, folders: folders)
+        // A file of labels belongs to the training rows alone; a column or an array has its name in both files.
+        let target = place.kind == .npy ? nil : request.target
         let testContext = ReadContext(
-            path: place.path, target: request.target, task: task, encoding: encoding, needsTarget: true)
+            path: place.path, target: target, task: task, encoding: encoding, needsTarget: true)
         test = try place.read(testContext, withTest: false).rows
     }
     if let test, test.features.shape[1] != train.features.shape[1] {

@@ -42,6 +42,7 @@ struct Oracle: Decodable, Sendable, CustomTestStringConvertible {
     var features: [[Double]]
     var targets: [[Double]]
     var mask: [[Int]]
+    var gates: [[Double]]
     var gated: [Optimum]
     var relu: [Optimum]
     var gatedTotal: Double
@@ -50,7 +51,7 @@ struct Oracle: Decodable, Sendable, CustomTestStringConvertible {
     var nonConvexBest: Double?
 
     enum CodingKeys: String, CodingKey {
-        case name, n, d, beta, rho, gated, relu, gatedTotal, reluTotal
+        case name, n, d, beta, rho, gates, gated, relu, gatedTotal, reluTotal
         case patterns = "P"
         case outputs = "nOutputs"
         case features = "X"

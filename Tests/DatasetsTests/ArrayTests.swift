@@ -45,7 +45,7 @@ struct ArrayTests {
 
     @Test func anArchiveMayHoldItsTestRows() throws {
         let path = try scratch.npz([
-            ("x_train", counting(4, 2)), ("y_train", whole([0, 1, 2, 0])), ("x_test", counting(2, 2)),
+            ("x_train", counting(6, 2)), ("y_train", whole([0, 1, 2, 0, 1, 2])), ("x_test", counting(2, 2)),
             ("y_test", whole([2, 1])),
         ])
         #expect(try loadData(DataRequest(source: path)).test?.labels == [2, 1])
@@ -58,6 +58,12 @@ struct ArrayTests {
         #expect(try loadData(DataRequest(source: path)).train.labels == [1, 0, 1])
         let other = try scratch.npy("other.npy", ArrayData([0.5, 1.5, 2.5] as [Double], shape: [3]))
         #expect(try loadData(DataRequest(source: path, target: other)).task == .regression)
+        // The labels named for the training rows are not those of the test rows.
+        let test = try scratch.npy("test.npy", counting(3, 2))
+        #expect(fault(DataRequest(source: path, test: test, target: other)).contains("no file"))
+        _ = try scratch.npy("test-targets.npy", ArrayData([7, 8, 9] as [Double], shape: [3]))
+        let data = try loadData(DataRequest(source: path, test: test, target: other))
+        #expect(data.train.targets?.doubles() == [0.5, 1.5, 2.5] && data.test?.targets?.doubles() == [7, 8, 9])
     }
 
     @Test func safetensorsAreRead() throws {

@@ -8,7 +8,8 @@ struct StandardiserTests {
     @Test func columnsGetMeanZeroAndDeviationOne() throws {
         let train = Tensor([1.0, 10, 3, 30, 5, 20, 7, 40], shape: [4, 2])
         let standardiser = Standardiser(fitting: train, method: .perColumn)
-        #expect(standardiser.mean == [4, 25] && standardiser.scale == [Double(5).squareRoot(), Double(125).squareRoot()])
+        #expect(
+            standardiser.mean == [4, 25] && standardiser.scale == [Double(5).squareRoot(), Double(125).squareRoot()])
         let result = try standardiser.apply(train, dtype: .float64)
         #expect(result.mean(0).doubles().allSatisfy { abs($0) < 1e-15 })
         #expect(result.squared().mean(0).doubles().allSatisfy { abs($0 - 1) < 1e-15 })
