@@ -154,10 +154,7 @@ final class ADMM {
     /// One iteration. Returns the residuals.
     func step() -> ADMMResiduals {
         let rho = state.rho
-        let data = settings.splitting == .three ? state.z - state.mu : targets * (1 / rho)
-        var b = maps.rightHandSide(data: data, cone: state.w)
-        b.add(state.v - state.lambda, scaledBy: settings.blockWeight)
-        let (u, cgReport) = solve(b)
+        let (u, cgReport) = updateU()
         state.innerIterations += cgReport.iterations
         state.u = u
 
@@ -201,22 +198,37 @@ final class ADMM {
             violation: (sums.violation / max(sums.size, 1e-300)).squareRoot())
     }
 
-    /// Solves for `u`, splitting off the sum of the halves where there are two (identity 8.2).
-    private func solve(_ b: Tensor) -> (Tensor, LinearSolveReport) {
-        // Relative error control: each solve removes nine tenths of what the last update left over.
+    /// Solves `(ωI + G'G + F'F) u = F'(z − μ) + G'(s − ν) + ω(v − λ)`.
+    ///
+    /// An iterative method starts at the last `u`: taking `F u` off the data term first gives its residual in the same
+    /// pass over the rows. The two halves of a signed variable separate by sum and difference (identity 8.2).
+    private func updateU() -> (Tensor, LinearSolveReport) {
+        let isDirect = system.isDirect
+        var data = settings.splitting == .three ? state.z - state.mu : targets * (1 / state.rho)
+        let dataWeight = settings.splitting == .three ? 1 : 1 / state.rho
+        if !isDirect { data.add(state.fitted, scaledBy: -dataWeight) }
+        var b = maps.rightHandSide(data: data, cone: state.w)
+        b.add(state.v - state.lambda, scaledBy: settings.blockWeight)
+        let layout = maps.layout
+        guard layout.isSigned else { return solveCoupled(b, start: state.u) }
+        let (positive, negative) = layout.halves(b)
+        let p = system.solveBlock(positive + negative)
+        let (q, report) = solveCoupled(positive - negative, start: layout.coupled(state.u))
+        return (layout.joined((p + q) * 0.5, (p - q) * 0.5), report)
+    }
+
+    private func solveCoupled(_ b: Tensor, start: Tensor) -> (Tensor, LinearSolveReport) {
+        if system.isDirect {
+            let exact = LinearSolveReport(iterations: 0, relativeResidual: 0, converged: true)
+            return (system.solveDirectly(b), exact)
+        }
+        // Relative error control: each solve removes a share of what the last update left over.
         let conjugateGradient = ConjugateGradient(
             tolerance: 4 * b.dtype.epsilon, reduction: settings.innerReduction,
             maxIterations: settings.innerIterations)
-        let layout = maps.layout
-        guard layout.isSigned else {
-            return system.solve(b, start: state.u, startFit: state.fitted, conjugateGradient: conjugateGradient)
-        }
-        let (positive, negative) = layout.halves(b)
-        let p = system.solveBlock(positive + negative)
-        let (q, report) = system.solve(
-            positive - negative, start: layout.coupled(state.u), startFit: state.fitted,
-            conjugateGradient: conjugateGradient)
-        return (layout.joined((p + q) * 0.5, (p - q) * 0.5), report)
+        let block = system.applyBlock(start)
+        return system.improve(
+            start, residual: b - block, scale: max(block.norm, b.norm), conjugateGradient: conjugateGradient)
     }
 
     /// Multiplies ρ by `factor`; the scaled multipliers shrink by it, so that the iterate stays the same point.

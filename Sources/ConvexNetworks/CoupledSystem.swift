@@ -111,21 +111,23 @@ final class CoupledSystem {
         return gram.times(q).adding(q, scaledBy: blockWeight)
     }
 
-    /// Solves the coupled system, from `start` where the method iterates.
-    ///
-    /// - Parameter startFit: `F̃ start`, which saves one product.
-    func solve(
-        _ b: Tensor, start: Tensor, startFit: Tensor?, conjugateGradient: ConjugateGradient
+    /// Whether a solve is one pass through a factor, without iterations.
+    var isDirect: Bool { dualFactor != nil || primalFactor != nil }
+
+    /// Solves the coupled system with a factor.
+    func solveDirectly(_ b: Tensor) -> Tensor {
+        if let dualFactor { return solveDual(b, dualFactor) }
+        guard let primalFactor else { preconditionFailure("no factor was made for method \(method)") }
+        return unflattened(primalFactor.choleskySolve(flattened(b.to(.float64)))).to(b.dtype)
+    }
+
+    /// Solves for a correction: `start` plus the solution for its residual.
+    func improve(
+        _ start: Tensor, residual: Tensor, scale: Double, conjugateGradient: ConjugateGradient
     ) -> (solution: Tensor, report: LinearSolveReport) {
-        if let dualFactor { return (solveDual(b, dualFactor), .exact) }
-        if let primalFactor {
-            return (unflattened(primalFactor.choleskySolve(flattened(b.to(.float64)))).to(b.dtype), .exact)
-        }
-        let residual = startFit.map {
-            (b - applyBlock(start)).adding(maps.adjoint($0), scaledBy: -dataWeight)
-        }
-        return conjugateGradient.solve(
-            b, start: start, residual: residual, apply: { self.apply($0) }, precondition: { self.preconditioned($0) })
+        conjugateGradient.solve(
+            start: start, residual: residual, scale: scale, apply: { self.apply($0) },
+            precondition: { self.preconditioned($0) })
     }
 
     private func preconditioned(_ r: Tensor) -> Tensor {
@@ -209,9 +211,4 @@ final class CoupledSystem {
         return try NystromPreconditioner(
             size: d * m, rank: rank, shift: blockWeight, like: maps.x, apply: product)
     }
-}
-
-extension LinearSolveReport {
-    /// A direct solve.
-    fileprivate static let exact = LinearSolveReport(iterations: 0, relativeResidual: 0, converged: true)
 }

@@ -50,9 +50,23 @@ public struct ConjugateGradient: Sendable, Equatable {
         _ b: Tensor, start: Tensor, residual: Tensor? = nil, apply: (Tensor) -> Tensor,
         precondition: (Tensor) -> Tensor
     ) -> (solution: Tensor, report: LinearSolveReport) {
+        solve(
+            start: start, residual: residual ?? b - apply(start), scale: b.norm, rhs: b, apply: apply,
+            precondition: precondition)
+    }
+
+    /// Solves for the correction that removes `residual = b − A start`, when `b` itself was never formed.
+    ///
+    /// - Parameters:
+    ///   - scale: the size that residuals are compared with, `‖b‖` or an estimate.
+    ///   - rhs: `b`, needed only to recompute true residuals.
+    public func solve(
+        start: Tensor, residual: Tensor, scale: Double, rhs: Tensor? = nil, apply: (Tensor) -> Tensor,
+        precondition: (Tensor) -> Tensor
+    ) -> (solution: Tensor, report: LinearSolveReport) {
         var x = start
-        var r = residual ?? b - apply(start)
-        let scale = max(b.norm, 1e-300)
+        var r = residual
+        let scale = max(scale, 1e-300)
         var size = r.norm / scale
         let target = max(tolerance, reduction * size)
         var iterations = 0
@@ -70,8 +84,8 @@ public struct ConjugateGradient: Sendable, Equatable {
             guard curvature > 0, rz > 0, curvature.isFinite else { break }
             let alpha = rz / curvature
             x.add(p, scaledBy: alpha)
-            if residualPeriod > 0, iterations % residualPeriod == 0 {
-                r = b - apply(x)
+            if let rhs, residualPeriod > 0, iterations % residualPeriod == 0 {
+                r = rhs - apply(x)
             } else {
                 r.add(ap, scaledBy: -alpha)
             }

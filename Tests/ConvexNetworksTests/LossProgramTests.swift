@@ -13,7 +13,7 @@ struct LossProgramTests {
     func gap(lossName: String, name: String) throws {
         let loss = try #require(LossCatalogue.named(lossName))
         let gated = GatedProgram(name, loss: loss, strength: 0.5, seed: 1)
-        let admm = try gated.program.solved(.fixed(rho: 0.3), iterations: 2500)
+        let admm = try gated.program.solved(.fixed(), iterations: 2500)
         let certificate = gated.program.certificate(admm, gates: gated.gates)
         #expect(abs(certificate.relativeGap ?? .infinity) < 1e-3)
         #expect(certificate.objective < loss.value(Tensor.zeros(like: gated.program.y), gated.program.y))
@@ -24,7 +24,7 @@ struct LossProgramTests {
         let loss = try #require(LossCatalogue.named(lossName))
         let program = GatedProgram(name, loss: loss, strength: 0.5, seed: 2).program
         let gates = GatedProgram(name, loss: loss, strength: 0.5, seed: 2).gates
-        let admm = try program.solver(.fixed(rho: 0.3))
+        let admm = try program.solver(.fixed())
         var bounds: [Double] = []
         for iteration in 1...2500 {
             _ = admm.step()
