@@ -78,10 +78,11 @@ public struct ConvexFit {
     ///   - y: targets, `n × C`, encoded for the loss.
     ///   - resume: checkpoint of an interrupted run with the same data and settings.
     ///   - watch: clock of the run, for phases and the time limit.
+    ///   - checks: whether to certify along the way; without, each solve runs to its residuals or limit.
     ///   - observe: receives progress; may stop the run.
     /// - Throws: `TorchError` when the engine fails.
     public func run(
-        x: Tensor, y: Tensor, resume: FitCheckpoint? = nil, watch: Stopwatch,
+        x: Tensor, y: Tensor, resume: FitCheckpoint? = nil, watch: Stopwatch, checks: Bool = true,
         observe: (FitEvent) -> Directive = { _ in .proceed }
     ) throws(TorchError) -> FitResult {
         var notices: [String] = []
@@ -93,7 +94,8 @@ public struct ConvexFit {
             notices.append("\(x.shape[1]) columns for \(x.shape[0]) rows: solved in the row space of rank \(space!.rank)")
         }
         var engine = FitEngine(
-            settings: settings, loss: loss, x: features, y: y, watch: watch, space: space, rawFeatures: x)
+            settings: settings, loss: loss, x: features, y: y, watch: watch, space: space, rawFeatures: x,
+            checks: checks)
         var result = try engine.run(resume: resume, observe: observe)
         result.notices = notices + result.notices
         result.rowSpaceRank = space?.rank
@@ -110,6 +112,7 @@ private struct FitEngine {
     let watch: Stopwatch
     let space: RowSpace?
     let rawFeatures: Tensor
+    let checks: Bool
     var initial: TwoLayerNetwork?
     var notices: [String] = []
 
@@ -233,7 +236,8 @@ private struct FitEngine {
         }
         return try watch.measure("solve") { () throws(TorchError) in
             try solver.solve(
-                workspace, penalty: settings.penalty, warmStart: start, resume: resume, deadline: { deadline }
+                workspace, penalty: settings.penalty, warmStart: start, resume: resume, checks: checks,
+                deadline: { deadline }
             ) { check in
                 let progress = Progress(
                     phase: "solve", iteration: check.iteration, limit: settings.maxIterations,

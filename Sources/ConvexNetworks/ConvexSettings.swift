@@ -24,6 +24,15 @@ public enum PatternSource: Sendable, Equatable {
         }
     }
 
+    /// Number of patterns, or the most that may grow.
+    public var count: Int {
+        switch self {
+        case .sampled(let count), .network(let count), .grow(let count): count
+        case .given(let network): network.units
+        case .gates(let gates): gates.shape[1]
+        }
+    }
+
     /// Whether two sources are of the same kind and size.
     public static func == (a: PatternSource, b: PatternSource) -> Bool {
         switch (a, b) {
@@ -52,8 +61,8 @@ public struct ConvexSettings: Sendable {
     public var patterns = PatternSource.network(units: 64)
     /// How outputs share neurons.
     public var sharing = OutputSharing.automatic
-    /// Passes of the stochastic run, when patterns come from one.
-    public var epochs = 8.0
+    /// Passes of the stochastic run, when patterns come from one; nil for the default of the data's size.
+    public var epochs: Double?
     /// Penalty β of the group lasso, for the loss without 1/n; > 0.
     public var penalty = 1.0
     /// Stop when the relative gap and the residuals are below this.

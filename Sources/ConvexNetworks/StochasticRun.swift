@@ -10,9 +10,9 @@ import Torch
 public struct StochasticRun: Sendable, Codable, Equatable {
     /// Hidden units.
     public var units: Int
-    /// Passes over the data.
-    public var epochs: Double
-    /// Rows in one step.
+    /// Passes over the data; nil for eight, and for more on small data, which needs the steps.
+    public var epochs: Double?
+    /// Rows in one step at most; small data get smaller batches.
     public var batch = 256
     /// Largest step of the cycle; scaled by the width so that wide networks stay stable.
     public var peakStep: Double
@@ -20,7 +20,7 @@ public struct StochasticRun: Sendable, Codable, Equatable {
     public var seed: UInt64
 
     /// Creates a run.
-    public init(units: Int, epochs: Double, seed: UInt64) {
+    public init(units: Int, epochs: Double? = nil, seed: UInt64) {
         self.units = units
         self.epochs = epochs
         self.seed = seed
@@ -33,8 +33,9 @@ public struct StochasticRun: Sendable, Codable, Equatable {
     ) -> TwoLayerNetwork {
         Runtime.seed(seed)
         let (n, d, c) = (x.shape[0], x.shape[1], y.shape[1])
-        let batch = min(batch, n)
-        let steps = max(1, Int((epochs * Double(n) / Double(batch)).rounded()))
+        let batch = min(n, max(16, min(batch, n / 8)))
+        let passes = epochs ?? max(8, 1500 * Double(batch) / Double(n))
+        let steps = max(1, Int((passes * Double(n) / Double(batch)).rounded()))
         let scale = (x.squared().sum(1).mean(0).scalar).squareRoot()
         var weights = [
             // He initialisation for features of the row norm at hand.

@@ -15,7 +15,7 @@ public struct FitOptions: Sendable {
     /// Where patterns come from.
     public enum Patterns: Sendable, Equatable {
         /// A short stochastic run, whose patterns and directions the convex solve keeps.
-        case automatic
+        case network
         /// This many Gaussian gates.
         case sampled(Int)
         /// Column generation.
@@ -31,7 +31,7 @@ public struct FitOptions: Sendable {
     /// The penalty.
     public var penalty = Penalty.automatic
     /// The patterns.
-    public var patterns = Patterns.automatic
+    public var patterns = Patterns.network
     /// Hidden units asked for; nil for the default of the data's size.
     public var neurons: Int?
     /// Whether a column of ones is appended.

@@ -64,29 +64,25 @@ public struct ModelTrainer {
 
 /// Default sizes for a number of rows.
 struct Sizes {
-    /// Hidden units of a stochastic run, or number of sampled patterns.
+    /// Hidden units of a stochastic run, or number of patterns.
     let patterns: Int
     /// Whether patterns come from a stochastic run.
     let isStochastic: Bool
     /// Whether the penalty is searched by cross-validation.
     let searchesPenalty: Bool
+    /// Whether the number of patterns is searched too.
+    let searchesPatterns: Bool
 
     init(options: FitOptions, rows: Int) {
         let isLarge = rows > options.crossValidationRows
         searchesPenalty = options.penalty == .automatic && !isLarge
+        searchesPatterns = searchesPenalty && options.patterns == .network && options.neurons == nil
+        isStochastic = options.patterns == .network
         switch options.patterns {
-        case .automatic:
-            isStochastic = isLarge
-            patterns = options.neurons ?? (isLarge ? 128 : 50)
-        case .sampled(let count): (isStochastic, patterns) = (false, count)
-        case .grow: (isStochastic, patterns) = (false, options.neurons ?? 64)
-        case .source(let source):
-            isStochastic = false
-            switch source {
-            case .given(let network): patterns = network.units
-            case .gates(let gates): patterns = gates.shape[1]
-            case .sampled(let count), .grow(let count), .network(let count): patterns = count
-            }
+        case .network: patterns = options.neurons ?? (isLarge ? 128 : 64)
+        case .sampled(let count): patterns = count
+        case .grow: patterns = options.neurons ?? 64
+        case .source(let source): patterns = source.count
         }
     }
 }
@@ -148,7 +144,7 @@ private final class TrainingRun {
         let choice = try choosePenalty(sizes, observe)
         var settings = options.convex
         settings.penalty = choice.penalty
-        settings.patterns = source(sizes, choice.patterns)
+        settings.patterns = source(choice.patterns)
         let fit = ConvexFit(settings: settings, loss: loss)
         let y = targets.matrix.to(device: device)
         let result = try fit.run(x: x, y: y, resume: resume?.fit, watch: watch) { event in
@@ -189,26 +185,27 @@ private final class TrainingRun {
                 penalty: 1.5e-3 * Double(train.count), patterns: sizes.patterns, path: [],
                 reason: "0.0015 for each training row, the default above \(options.crossValidationRows) rows")
         }
-        let isFree = options.patterns == .automatic && options.neurons == nil
-        let search = PenaltySearch(patternCounts: isFree ? [10, sizes.patterns] : [sizes.patterns])
+        let search = PenaltySearch(
+            patternCounts: sizes.searchesPatterns ? [sizes.patterns / 4, sizes.patterns] : [sizes.patterns],
+            source: { self.source($0) })
         let folds = Split.folds(
             count: train.count, labels: train.labels, k: min(options.folds, train.count), seed: options.convex.seed)
+        let problem = PenaltySearch.Problem(
+            x: x, y: targets.matrix.to(device: device), loss: loss, settings: options.convex, folds: folds,
+            score: { outputs, rows in self.score(outputs, self.train, rows) })
         return try watch.measure("penaltySearch") {
-            try search.run(
-                x: x, y: targets.matrix.to(device: device), labels: train.labels, loss: loss, settings: options.convex,
-                folds: folds, score: { outputs, rows in self.score(outputs, self.train, rows) },
-                deadline: { self.options.convex.timeLimit.map { self.watch.seconds > 0.6 * $0 } ?? false },
-                progress: { done, total in
-                    let progress = RunLog.Progress(
-                        phase: "penalty", iteration: done, limit: total, seconds: self.watch.seconds)
-                    return observe(TrainingEvent(progress: progress))
-                })
+            try search.run(problem) { done, total in
+                let progress = RunLog.Progress(
+                    phase: "penalty", iteration: done, limit: total, seconds: watch.seconds)
+                let isLate = options.convex.timeLimit.map { watch.seconds > 0.6 * $0 } ?? false
+                return observe(TrainingEvent(progress: progress)) == .stop || isLate
+            }
         }
     }
 
-    private func source(_ sizes: Sizes, _ count: Int) -> PatternSource {
+    private func source(_ count: Int) -> PatternSource {
         switch options.patterns {
-        case .automatic: sizes.isStochastic ? .network(units: count) : .sampled(count)
+        case .network: .network(units: count)
         case .sampled: .sampled(count)
         case .grow: .grow(count)
         case .source(let source): source

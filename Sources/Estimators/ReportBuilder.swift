@@ -19,7 +19,7 @@ struct ReportBuilder {
         report = FitReport(
             task: data.task, formulation: options.convex.formulation, loss: type(of: loss).name,
             penalty: result.penalty, penaltyChoice: "", neurons: model.network.units, patterns: result.patternCount,
-            patternSource: Self.sourceName(options, rows: data.train.count), bias: options.hasBias,
+            patternSource: Self.sourceName(options), bias: options.hasBias,
             standardisation: model.standardiser.method.rawValue, rows: data.train.count, columns: columns,
             outputs: model.network.outputs, objective: certificate.objective, dualBound: certificate.dualBound.isFinite ? certificate.dualBound : nil,
             relativeGap: certificate.relativeGap, networkBeatsProgram: certificate.networkBeatsProgram,
@@ -38,9 +38,9 @@ struct ReportBuilder {
             history: [])
     }
 
-    private static func sourceName(_ options: FitOptions, rows: Int) -> String {
+    private static func sourceName(_ options: FitOptions) -> String {
         switch options.patterns {
-        case .automatic: Sizes(options: options, rows: rows).isStochastic ? "network" : "sampled"
+        case .network: "network"
         case .sampled: "sampled"
         case .grow: "grow"
         case .source(let source): source.name

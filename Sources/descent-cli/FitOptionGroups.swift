@@ -84,7 +84,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp(
         """
         Activation patterns: a number (random gates), grow (column generation), network (those of a short stochastic \
-        run) or from:MODEL (those of a model file). Default: network for large data, random gates for tables.
+        run) or from:MODEL (those of a model file). Default: network.
         """, valueName: "source"))
     var patterns: String?
 
@@ -98,7 +98,7 @@ struct ModelOptions: ParsableArguments {
     var outputs = OutputSharing.automatic
 
     @Option(help: ArgumentHelp("Passes of the stochastic run that proposes patterns.", valueName: "number"))
-    var epochs = 8.0
+    var epochs: Double?
 
     @Option(help: ArgumentHelp("Times to take new patterns from the network found and solve again.", valueName: "number"))
     var refreshes = 0
@@ -118,7 +118,7 @@ struct ModelOptions: ParsableArguments {
             throw ValidationError("--loss \(loss): there is no such loss. Choose one of \(names).")
         }
         if let neurons, neurons < 1 { throw ValidationError("--neurons \(neurons): give at least 1.") }
-        if !(epochs > 0) { throw ValidationError("--epochs \(epochs): give a number above 0.") }
+        if let epochs, !(epochs > 0) { throw ValidationError("--epochs \(epochs): give a number above 0.") }
         if refreshes < 0 { throw ValidationError("--refreshes \(refreshes): give 0 or more.") }
         if gates != nil, patterns != nil { throw ValidationError("--gates and --patterns both name patterns: give one.") }
         if let patterns, let count = Int(patterns), count < 1 {
@@ -143,7 +143,7 @@ struct ModelOptions: ParsableArguments {
         } else if patterns == "grow" {
             options.patterns = .grow
         } else if patterns == "network" {
-            options.patterns = .source(.network(units: options.neurons ?? 128))
+            options.patterns = .network
         } else if patterns.hasPrefix("from:") {
             let base = try TrainedModel.load(String(patterns.dropFirst(5)))
             options.standardiser = base.standardiser
