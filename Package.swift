@@ -64,7 +64,19 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/descent-cli", swiftSettings: swiftSettings),
-        tests("InterchangeTests", ["Interchange"]),
+        .target(
+            name: "TestSupport", dependencies: ["Torch", "Proximal"], path: "Tests/TestSupport",
+            swiftSettings: swiftSettings),
+        tests("TorchTests", ["Torch", "TestSupport"]),
+        tests("ProximalTests", ["Torch", "Proximal", "TestSupport"]),
+        tests("SolversTests", ["Torch", "Solvers", "TestSupport"]),
+        tests(
+            "ConvexNetworksTests", ["Torch", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "TestSupport"],
+            resources: [.copy("Resources")]),
+        tests("DatasetsTests", ["Torch", "Interchange", "Datasets"]),
+        .testTarget(
+            name: "InterchangeTests", dependencies: ["Interchange"], exclude: ["Generate"],
+            swiftSettings: swiftSettings),
         tests("PlotsTests", ["Plots"]),
     ],
     cxxLanguageStandard: .cxx20

@@ -16,7 +16,7 @@ public struct ADMMSettings: Sendable, Codable, Equatable {
     /// The splitting.
     public var splitting = Splitting.three
     /// Penalty parameter ρ > 0, for unit-norm rows.
-    public var rho = 1.0
+    public var rho = 0.1
     /// Weight ω > 0 of the split `u = v` beside the others.
     public var blockWeight = 1.0
     /// Over-relaxation in (0, 2).
@@ -30,7 +30,7 @@ public struct ADMMSettings: Sendable, Codable, Equatable {
     /// How the linear system is solved.
     public var linearSolver = LinearSolver.automatic
     /// Most conjugate-gradient products in one iteration.
-    public var innerIterations = 20
+    public var innerIterations = 8
     /// Factor by which one iteration's solve reduces the residual it starts from.
     public var innerReduction = 0.1
     /// Rank of the Nyström sketch; 0 chooses it by the spectrum.
@@ -116,6 +116,8 @@ final class ADMM {
         maps: PatternOperator, targets: Tensor, loss: any Loss, penalty: GroupLasso, settings: ADMMSettings,
         system: CoupledSystem? = nil
     ) throws(TorchError) {
+        precondition(
+            settings.splitting == .three || loss is SquaredLoss, "the two-split ADMM holds the squared loss only")
         self.maps = maps
         self.targets = targets
         self.loss = loss
@@ -146,9 +148,8 @@ final class ADMM {
         state.fitted = maps.forward(maps.layout.coupled(v))
         state.z = state.fitted
         state.mu = loss.gradient(state.z, targets) * (1 / state.rho)
-        // Active blocks have λ = β v/(ρ ω ‖v‖); for the others zero is the neutral choice.
-        let norms = GroupLasso(strength: 1).norms(v).clamped(min: 1e-30)
-        state.lambda = v / norms * (penalty.strength / (state.rho * settings.blockWeight))
+        // Active groups have λ = β v/(ρ ω ‖v‖); for the others zero is the neutral choice.
+        state.lambda = penalty.directions(v) * (penalty.strength / (state.rho * settings.blockWeight))
     }
 
     /// One iteration. Returns the residuals.
@@ -190,7 +191,8 @@ final class ADMM {
         state.iteration += 1
 
         let size = u.squared().sumInDouble() + sums.size + state.fitted.squared().sumInDouble()
-        let multipliers = state.lambda.squared().sumInDouble() * settings.blockWeight
+        let multipliers =
+            state.lambda.squared().sumInDouble() * settings.blockWeight
             + state.mu.squared().sumInDouble() + 1e-300
         return ADMMResiduals(
             primal: ((blockDifference + sums.primal + dataDifference) / max(size, 1e-300)).squareRoot(),
@@ -233,6 +235,7 @@ final class ADMM {
 
     /// Multiplies ρ by `factor`; the scaled multipliers shrink by it, so that the iterate stays the same point.
     func rescale(by factor: Double) {
+        precondition(settings.splitting == .three, "with two splits the factored system depends on ρ")
         state.rho *= factor
         state.lambda = state.lambda * (1 / factor)
         state.mu = state.mu * (1 / factor)

@@ -73,8 +73,8 @@ public struct Certificate: Sendable, Codable, Equatable {
     private static func statement(gap: Double?, beats: Bool, scale: Double) -> String {
         guard let gap else { return "No finite bound: the multipliers give no information, so no gap is stated." }
         if beats {
-            return "The network is better than every solution of the sampled convex program (it uses activation "
-                + "patterns outside the sample), so the program's bound does not bound the network."
+            return "The network's objective is below the optimum of the convex program: its weights leave the "
+                + "program's cones, so it uses activation patterns that the program does not have."
         }
         if scale < 1e-6 { return "The bound is the trivial one: the solve stopped too early to certify anything." }
         let percent = String(describing: (gap * 1e6).rounded() / 1e4)

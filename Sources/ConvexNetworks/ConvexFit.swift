@@ -91,7 +91,8 @@ public struct ConvexFit {
         if x.shape[1] > x.shape[0] {
             space = try watch.measure("rowSpace") { () throws(TorchError) in try RowSpace(x) }
             features = space!.coordinates
-            notices.append("\(x.shape[1]) columns for \(x.shape[0]) rows: solved in the row space of rank \(space!.rank)")
+            notices.append(
+                "\(x.shape[1]) columns for \(x.shape[0]) rows: solved in the row space of rank \(space!.rank)")
         }
         var engine = FitEngine(
             settings: settings, loss: loss, x: features, y: y, watch: watch, space: space, rawFeatures: x,
@@ -134,7 +135,9 @@ private struct FitEngine {
             solution = try solve(program, start: start, resume: state, round: round, observe: observe)
             state = nil
             let mayGoOn = solution.termination == .converged || solution.termination == .iterationLimit
-            guard mayGoOn, !deadline, let next = grown(program, solution, round: round, pricing: &pricing) else { break }
+            guard mayGoOn, !deadline, let next = grown(program, solution, round: round, pricing: &pricing) else {
+                break
+            }
             (program, start) = next
             round += 1
         }
@@ -168,7 +171,8 @@ private struct FitEngine {
             let coordinates = space?.project(gates.to(x.dtype), x: rawFeatures) ?? gates.to(x.dtype)
             let patterns = ActivationPatterns(x: x, gates: coordinates)
             if patterns.count < gates.shape[1] {
-                notices.append("\(gates.shape[1] - patterns.count) of \(gates.shape[1]) gates repeat a pattern or never open")
+                notices.append(
+                    "\(gates.shape[1] - patterns.count) of \(gates.shape[1]) gates repeat a pattern or never open")
             }
             return (program(patterns: patterns, directions: nil), nil)
         case .grow:

@@ -32,7 +32,8 @@ public struct ConvexProgram {
 
     /// The smallest β at which all weights vanish, or an upper bound on it for ReLU (dossier 8.8).
     public func criticalPenalty() -> Double {
-        let maps = PatternOperator(x: x, mask: patterns.mask, layout: layout, rowScale: Tensor.zeros(like: x, shape: [x.shape[0]]))
+        let maps = PatternOperator(
+            x: x, mask: patterns.mask, layout: layout, rowScale: Tensor.zeros(like: x, shape: [x.shape[0]]))
         let zero = Tensor.zeros(like: y)
         let gradient = maps.adjoint(loss.gradient(zero, y))
         let perGroup = layout.isSigned ? max(1, columnsPerGroup / 2) : columnsPerGroup

@@ -37,7 +37,8 @@ public struct ConvexSolver {
             self.program = program
             scale = settings.scalesData ? max(program.x.squared().sum(1).mean(0).scalar.squareRoot(), 1e-30) : 1
             let x = scale == 1 ? program.x : program.x / scale
-            let rowScale = settings.scalesRows
+            let rowScale =
+                settings.scalesRows
                 ? x.squared().sum(1).squareRoot().clamped(min: 1e-20).reciprocal()
                 : Tensor.full([x.shape[0]], 1, dtype: x.dtype, device: x.device)
             maps = PatternOperator(x: x, mask: program.patterns.mask, layout: program.layout, rowScale: rowScale)
@@ -154,7 +155,8 @@ public struct ConvexSolver {
         let cone = admm.state.w.map { w in
             { (range: Range<Int>) in (-w.rows(range)).relu() * (rowScale.rows(range).unsqueezed(1) * rho) }
         }
-        let data = settings.admm.splitting == .three
+        let data =
+            settings.admm.splitting == .three
             ? admm.state.mu * rho : program.loss.gradient(admm.state.fitted, program.y)
         let certificate = Certificate(
             network: network, x: program.x, y: program.y, mask: program.patterns.mask, layout: program.layout,

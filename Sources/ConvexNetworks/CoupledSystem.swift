@@ -176,9 +176,11 @@ final class CoupledSystem {
             let weights = kernel.reshaped(p, 1, p, 1).expanded(p, d, p, d).reshaped(p * d, p * d)
             matrix = matrix * weights
         }
-        let block = (gram?.to(.float64) ?? Tensor.zeros([d, d], dtype: .float64, device: x.device))
+        let block =
+            (gram?.to(.float64) ?? Tensor.zeros([d, d], dtype: .float64, device: x.device))
             + Tensor.identity(d, dtype: .float64, device: x.device) * blockWeight
-        let blocks = Tensor.identity(p, dtype: .float64, device: x.device).reshaped(p, 1, p, 1)
+        let blocks =
+            Tensor.identity(p, dtype: .float64, device: x.device).reshaped(p, 1, p, 1)
             * block.reshaped(1, d, 1, d)
         return try (matrix + blocks.reshaped(p * d, p * d)).cholesky()
     }

@@ -84,7 +84,8 @@ public enum CheckpointFile {
             w: file["w"] == nil ? nil : try tensor("w"), z: try tensor("z"), mu: try tensor("mu"),
             fitted: try tensor("fitted"), rho: header.rho, iteration: header.iteration,
             innerIterations: header.innerIterations)
-        let initial = header.initialUnits
+        let initial =
+            header.initialUnits
             ? TwoLayerNetwork(hidden: try tensor("initial.hidden"), output: try tensor("initial.output")) : nil
         let fit = FitCheckpoint(
             patterns: ActivationPatterns(gates: try tensor("gates"), mask: try tensor("mask"), kept: header.kept),

@@ -48,7 +48,8 @@ public struct ConvexClassifier: Sendable {
                 advice: "Number the classes from 0")
         }
         guard features.isFinite else {
-            throw DataError(subject: "features", problem: "they hold NaN or infinity", advice: "Fill or drop those rows")
+            throw DataError(
+                subject: "features", problem: "they hold NaN or infinity", advice: "Fill or drop those rows")
         }
         let data = Dataset(
             name: "tensor", features: features, labels: labels,

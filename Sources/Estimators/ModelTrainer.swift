@@ -134,7 +134,8 @@ private final class TrainingRun {
 
     private static func split(_ all: Dataset, _ options: FitOptions) -> (Dataset, Dataset?) {
         guard let fraction = options.validation, fraction > 0 else { return (all, nil) }
-        let parts = all.labels.map { Split.stratified(labels: $0, fraction: fraction, seed: options.convex.seed) }
+        let parts =
+            all.labels.map { Split.stratified(labels: $0, fraction: fraction, seed: options.convex.seed) }
             ?? Split.random(count: all.count, fraction: fraction, seed: options.convex.seed)
         return (all.rows(parts.train), all.rows(parts.held))
     }
@@ -160,7 +161,8 @@ private final class TrainingRun {
         let model = self.model(result.solution.network)
         var reporter = ReportBuilder(options: options, data: data, model: model, result: result, loss: loss)
         reporter.fillScores(
-            train: score(result.solution.network, x, train), held: heldX.map { score(result.solution.network, $0, held!) },
+            train: score(result.solution.network, x, train),
+            held: heldX.map { score(result.solution.network, $0, held!) },
             test: testX.map { score(result.solution.network, $0, data.test!) },
             initial: result.initialNetwork.map { first in
                 (score(first, x, train), testX.map { score(first, $0, data.test!) })

@@ -1,31 +1,36 @@
+import Foundation
 import Torch
 
 /// `Σ log(1 + exp(−y z))` with targets ±1, one column per class.
 public struct LogisticLoss: Loss {
+    /// Name on the command line.
     public static let name = "logistic"
+    /// One line of help.
     public static let summary = "log(1 + exp(-y z)) for targets of -1 and 1, each class against the rest"
+    /// How class labels become targets.
     public static let encoding = TargetEncoding.signs
 
     /// Creates the loss.
     public init() {}
 
+    /// The summed loss.
     public func value(_ z: Tensor, _ y: Tensor) -> Double { softplus(-(z * y)).sumInDouble() }
+    /// The gradient in `z`.
     public func gradient(_ z: Tensor, _ y: Tensor) -> Tensor { -(y * (-(z * y)).sigmoid()) }
 
-    /// Safeguarded Newton steps on `m − m₀ − step·σ(−m)` for the margin `m = y z`. The root lies in `[m₀, m₀ + step]`.
+    /// Newton steps on `m − m₀ − step·σ(−m)` for the margin `m = y z`.
+    ///
+    /// The function is convex below 0 and concave above, so that from the point of `[m₀, m₀ + step]` nearest to 0 the
+    /// steps approach the root from one side and need no safeguard. Twelve reach round-off up to a step of 1e5.
     public func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor {
         let start = point * y
-        var low = start
-        var high = start + step
-        var m = start.adding((-start).sigmoid(), scaledBy: step / (1 + step / 4))
+        let end = start + step
+        var m = (-(-end).relu()).maximum(start)
         for _ in 0..<12 {
             let s = (-m).sigmoid()
             let residual = (m - start).adding(s, scaledBy: -step)
-            let positive = residual.isAbove(0)
-            high = m.selecting(where: positive, otherwise: high)
-            low = low.selecting(where: positive, otherwise: m)
             let slope = (s - s.squared()) * step + 1
-            m = (m - residual / slope).maximum(low).minimum(high)
+            m = (m - residual / slope).maximum(start).minimum(end)
         }
         return m * y
     }
@@ -39,36 +44,46 @@ public struct LogisticLoss: Loss {
 
 /// `Σ log Σ_c exp(z_c) − z_y`: the cross-entropy of the softmax, one column per class.
 public struct SoftmaxLoss: Loss {
+    /// Name on the command line.
     public static let name = "softmax"
+    /// One line of help.
     public static let summary = "cross-entropy of the softmax over classes"
+    /// How class labels become targets.
     public static let encoding = TargetEncoding.simplex
 
     /// Creates the loss.
     public init() {}
 
+    /// The summed loss.
     public func value(_ z: Tensor, _ y: Tensor) -> Double {
         z.logSumExp(1).sumInDouble() - z.dot(y)
     }
+    /// The gradient in `z`.
     public func gradient(_ z: Tensor, _ y: Tensor) -> Tensor { z.softmax(1) - y }
 
-    /// Damped Newton steps per row. The Hessian `1/step + diag(p) − pp'` is inverted by Sherman–Morrison.
+    /// With `q = point + step·y` the probabilities `p = softmax(z)` solve `log p + step·p = q − λ`, where `λ` is the
+    /// root of `Σ p(λ) = 1`.
+    ///
+    /// The sum is convex and decreasing in λ, so that Newton's method from its left rises to the root; the inner
+    /// equation `x + exp x = b` for `x = log(step·p)` is convex and increasing and is solved from its right.
     public func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor {
-        var z = point
-        for iteration in 0..<30 {
-            let p = z.softmax(1)
-            let g = (z - point) * (1 / step) + p - y
-            // The rows decouple, so one bad row costs the others only time.
-            if iteration >= 3, g.absolute().max().scalar <= 20 * z.dtype.epsilon * max(1, 1 / step) { break }
-            let inverse = (p + 1 / step).reciprocal()
-            let ig = inverse * g
-            let ip = inverse * p
-            let denominator = -(p * ip).sum(1, keepingRank: true) + 1
-            let delta = ig + ip * ((p * ig).sum(1, keepingRank: true) / denominator)
-            // The third derivative is bounded by the second along δ: a step of length ≤ 2 stays in Newton's basin.
-            let length = delta.absolute().max(1, keepingRank: true)
-            z = z - delta * (length.clamped(min: 2).reciprocal() * 2)
+        let q = point.adding(y, scaledBy: step)
+        var b = q - q.max(1, keepingRank: true) + (step + Foundation.log(step))
+        var x = b.clamped(min: 1).log().selecting(where: b.isAbove(1), otherwise: b)
+        for iteration in 0..<16 {
+            for _ in 0..<(iteration == 0 ? 5 : 3) {
+                let e = x.exp()
+                x = x - (x + e - b) / (e + 1)
+            }
+            let e = x.exp()
+            let excess = e.sum(1, keepingRank: true) - step
+            if excess.absolute().max().scalar <= 4 * q.dtype.epsilon * step { break }
+            let slope = (e + 1).reciprocal()
+            let move = excess / (e * slope).sum(1, keepingRank: true)
+            b = b - move
+            x = x - move * slope
         }
-        return z
+        return q - x.exp()
     }
 
     /// `Σ q log q` with `q = η + y` in the simplex.

@@ -46,18 +46,25 @@ public enum LossCatalogue {
 
 /// `½ Σ (z − y)²`, the loss of the CRONOS paper.
 public struct SquaredLoss: Loss {
+    /// Name on the command line.
     public static let name = "squared"
+    /// One line of help.
     public static let summary = "half the sum of squared differences"
+    /// How class labels become targets.
     public static let encoding = TargetEncoding.oneHot
 
     /// Creates the loss.
     public init() {}
 
+    /// The summed loss.
     public func value(_ z: Tensor, _ y: Tensor) -> Double { 0.5 * (z - y).squared().sumInDouble() }
+    /// The gradient in `z`.
     public func gradient(_ z: Tensor, _ y: Tensor) -> Tensor { z - y }
+    /// The proximal operator.
     public func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor {
         (point + y * step) * (1 / (1 + step))
     }
+    /// The convex conjugate.
     public func conjugate(_ eta: Tensor, _ y: Tensor) -> Double {
         0.5 * eta.squared().sumInDouble() + eta.dot(y)
     }
@@ -65,28 +72,38 @@ public struct SquaredLoss: Loss {
 
 /// `Σ max(0, 1 − y z)` with targets ±1, one column per class.
 public struct HingeLoss: Loss {
+    /// Name on the command line.
     public static let name = "hinge"
+    /// One line of help.
     public static let summary = "max(0, 1 - y z) for targets of -1 and 1, each class against the rest"
+    /// How class labels become targets.
     public static let encoding = TargetEncoding.signs
 
     /// Creates the loss.
     public init() {}
 
+    /// The summed loss.
     public func value(_ z: Tensor, _ y: Tensor) -> Double { (-(z * y) + 1).relu().sumInDouble() }
+    /// The gradient in `z`.
     public func gradient(_ z: Tensor, _ y: Tensor) -> Tensor {
         -(y * (-(z * y) + 1).isAbove(0).to(y.dtype))
     }
+    /// The proximal operator.
     public func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor {
         let margin = -(point * y) + 1
         return point + y * margin.clamped(to: 0...step)
     }
+    /// The convex conjugate.
     public func conjugate(_ eta: Tensor, _ y: Tensor) -> Double { eta.dot(y) }
 }
 
 /// `Σ h(z − y)` with `h(r) = r²/2` for `|r| ≤ δ` and `δ|r| − δ²/2` beyond: squared near, absolute far.
 public struct HuberLoss: Loss {
+    /// Name on the command line.
     public static let name = "huber"
+    /// One line of help.
     public static let summary = "squared for small residuals, absolute beyond delta = 1: regression with outliers"
+    /// How class labels become targets.
     public static let encoding = TargetEncoding.oneHot
 
     /// Residual at which the loss turns from quadratic to linear; > 0.
@@ -95,17 +112,21 @@ public struct HuberLoss: Loss {
     /// Creates the loss.
     public init(delta: Double = 1) { self.delta = delta }
 
+    /// The summed loss.
     public func value(_ z: Tensor, _ y: Tensor) -> Double {
         let r = (z - y).absolute()
         let near = r.clamped(to: 0...delta)
         return (near.squared() * 0.5 + (r - near) * delta).sumInDouble()
     }
+    /// The gradient in `z`.
     public func gradient(_ z: Tensor, _ y: Tensor) -> Tensor { (z - y).clamped(to: -delta...delta) }
+    /// The proximal operator.
     public func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor {
         let r = point - y
         // The quadratic branch shrinks by 1/(1 + step); beyond δ(1 + step) the move is the constant step·δ.
         return point - (r * (step / (1 + step))).clamped(to: -(step * delta)...(step * delta))
     }
+    /// The convex conjugate.
     public func conjugate(_ eta: Tensor, _ y: Tensor) -> Double {
         0.5 * eta.squared().sumInDouble() + eta.dot(y)
     }

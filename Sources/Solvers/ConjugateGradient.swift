@@ -50,8 +50,12 @@ public struct ConjugateGradient: Sendable, Equatable {
         _ b: Tensor, start: Tensor, residual: Tensor? = nil, apply: (Tensor) -> Tensor,
         precondition: (Tensor) -> Tensor
     ) -> (solution: Tensor, report: LinearSolveReport) {
-        solve(
-            start: start, residual: residual ?? b - apply(start), scale: b.norm, rhs: b, apply: apply,
+        let scale = b.norm
+        guard scale > 0 else {
+            return (Tensor.zeros(like: b), LinearSolveReport(iterations: 0, relativeResidual: 0, converged: true))
+        }
+        return solve(
+            start: start, residual: residual ?? b - apply(start), scale: scale, rhs: b, apply: apply,
             precondition: precondition)
     }
 

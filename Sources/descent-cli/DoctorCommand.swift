@@ -23,12 +23,15 @@ struct DoctorCommand: ParsableCommand {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         row("threads", "\(Runtime.threads) of \(cores) cores")
         if Runtime.threads < cores {
-            problems.append("Only \(Runtime.threads) of \(cores) cores are used: unset OMP_NUM_THREADS, or give --threads \(cores).")
+            problems.append(
+                "Only \(Runtime.threads) of \(cores) cores are used: unset OMP_NUM_THREADS, or give --threads \(cores)."
+            )
         }
         row("memory", Format.bytes(Int(ProcessInfo.processInfo.physicalMemory)))
         row("CUDA devices", "\(Runtime.cudaDeviceCount)")
         if Runtime.cudaDeviceCount == 0, FileManager.default.fileExists(atPath: "/dev/nvidia0") {
-            problems.append("A GPU is there, but this LibTorch has no CUDA: build with LIBTORCH set to a CUDA LibTorch.")
+            problems.append(
+                "A GPU is there, but this LibTorch has no CUDA: build with LIBTORCH set to a CUDA LibTorch.")
         }
         row("self-test", selfTest(&problems))
         for entry in DatasetCatalogue.all {

@@ -98,7 +98,9 @@ struct FitCommand: ParsableCommand {
                 skipsNext = false
             } else if neutralOptions.contains(argument) {
                 skipsNext = true
-            } else if !neutralFlags.contains(argument), !neutralOptions.contains(where: { argument.hasPrefix($0 + "=") }) {
+            } else if !neutralFlags.contains(argument),
+                !neutralOptions.contains(where: { argument.hasPrefix($0 + "=") })
+            {
                 kept.append(argument)
             }
         }
@@ -125,6 +127,15 @@ struct FitCommand: ParsableCommand {
         options.validation = data.validation
         options.device = solver.device
         try model.applyPatterns(to: &options)
+        if solver.preset == .paper {
+            guard (model.loss ?? "squared") == "squared" else {
+                throw DataError(
+                    subject: "--preset paper", problem: "is for the squared loss, as published",
+                    advice: "Leave --loss out, or leave the preset out")
+            }
+            options.loss = "squared"
+            if model.patterns == nil, model.gates == nil { options.patterns = .sampled(32) }
+        }
         try solver.checkDevice()
         if loaded.task == .regression, let loss = model.loss, !["squared", "huber"].contains(loss) {
             throw DataError(
@@ -136,7 +147,9 @@ struct FitCommand: ParsableCommand {
 
     private func announce(_ loaded: LoadedData, _ options: FitOptions, _ estimate: Int) {
         let train = loaded.train
-        let kind = loaded.task == .classification ? "\(train.classNames.count) classes" : "\(train.targetNames.count) target(s)"
+        let kind =
+            loaded.task == .classification
+            ? "\(train.classNames.count) classes" : "\(train.targetNames.count) target(s)"
         let test = loaded.test.map { ", \($0.count) test rows" } ?? ""
         Console.note("\(train.name): \(train.count) rows, \(train.features.shape[1]) columns, \(kind)\(test)")
         for notice in train.notices { Console.note("note: \(notice)") }

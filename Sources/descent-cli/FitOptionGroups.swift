@@ -20,7 +20,8 @@ struct DataOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Folder that holds the named data sets.", valueName: "folder"))
     var data: String?
 
-    @Option(help: ArgumentHelp("Column to predict in a table, or a file of labels for NPY features.", valueName: "column"))
+    @Option(
+        help: ArgumentHelp("Column to predict in a table, or a file of labels for NPY features.", valueName: "column"))
     var target: String?
 
     @Option(help: "classification or regression; found from the target unless given.")
@@ -71,24 +72,28 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "relu: cone constraints, a ReLU network. gated: fixed gates, no constraints.")
     var formulation = Formulation.relu
 
-    @Option(help: ArgumentHelp(
-        "Loss: " + LossCatalogue.all.map { type(of: $0).name }.joined(separator: ", ")
-            + ". Default: softmax or logistic for classes, squared for values.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Loss: " + LossCatalogue.all.map { type(of: $0).name }.joined(separator: ", ")
+                + ". Default: softmax or logistic for classes, squared for values.", valueName: "name"))
     var loss: String?
 
-    @Option(help: ArgumentHelp(
-        "Penalty β of the group lasso, for losses summed over rows. Default: cross-validation for tables.",
-        valueName: "number"))
+    @Option(
+        help: ArgumentHelp(
+            "Penalty β of the group lasso, for losses summed over rows. Default: cross-validation for tables.",
+            valueName: "number"))
     var penalty: Double?
 
-    @Option(help: ArgumentHelp(
-        """
-        Activation patterns: a number (random gates), grow (column generation), network (those of a short stochastic \
-        run) or from:MODEL (those of a model file). Default: network.
-        """, valueName: "source"))
+    @Option(
+        help: ArgumentHelp(
+            """
+            Activation patterns: a number (random gates), grow (column generation), network (those of a short stochastic \
+            run) or from:MODEL (those of a model file). Default: network.
+            """, valueName: "source"))
     var patterns: String?
 
-    @Option(help: ArgumentHelp("Gates to use: a d × P array, bias row included when the bias is.", valueName: "file.npy"))
+    @Option(
+        help: ArgumentHelp("Gates to use: a d × P array, bias row included when the bias is.", valueName: "file.npy"))
     var gates: String?
 
     @Option(help: ArgumentHelp("Hidden units, or the most that may grow.", valueName: "number"))
@@ -100,7 +105,8 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Passes of the stochastic run that proposes patterns.", valueName: "number"))
     var epochs: Double?
 
-    @Option(help: ArgumentHelp("Times to take new patterns from the network found and solve again.", valueName: "number"))
+    @Option(
+        help: ArgumentHelp("Times to take new patterns from the network found and solve again.", valueName: "number"))
     var refreshes = 0
 
     @Flag(inversion: .prefixedNo, help: "Append a column of ones; it joins the gates, cones and norms.")
@@ -111,7 +117,8 @@ struct ModelOptions: ParsableArguments {
 
     func validate() throws {
         if let penalty, !(penalty > 0 && penalty.isFinite) {
-            throw ValidationError("--penalty \(penalty): the penalty must be above 0; without one no dual bound exists.")
+            throw ValidationError(
+                "--penalty \(penalty): the penalty must be above 0; without one no dual bound exists.")
         }
         if let loss, LossCatalogue.named(loss) == nil {
             let names = LossCatalogue.all.map { type(of: $0).name }.joined(separator: ", ")
@@ -120,7 +127,9 @@ struct ModelOptions: ParsableArguments {
         if let neurons, neurons < 1 { throw ValidationError("--neurons \(neurons): give at least 1.") }
         if let epochs, !(epochs > 0) { throw ValidationError("--epochs \(epochs): give a number above 0.") }
         if refreshes < 0 { throw ValidationError("--refreshes \(refreshes): give 0 or more.") }
-        if gates != nil, patterns != nil { throw ValidationError("--gates and --patterns both name patterns: give one.") }
+        if gates != nil, patterns != nil {
+            throw ValidationError("--gates and --patterns both name patterns: give one.")
+        }
         if let patterns, let count = Int(patterns), count < 1 {
             throw ValidationError("--patterns \(patterns): give at least 1.")
         }
@@ -218,7 +227,8 @@ struct SolverOptions: ParsableArguments {
         }
         guard wanted.isAvailable else {
             throw DataError(
-                subject: "--device \(device)", problem: "is not available (CUDA devices found: \(Runtime.cudaDeviceCount))",
+                subject: "--device \(device)",
+                problem: "is not available (CUDA devices found: \(Runtime.cudaDeviceCount))",
                 advice: "Use --device cpu, or see descent doctor")
         }
     }

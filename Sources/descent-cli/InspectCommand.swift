@@ -25,7 +25,9 @@ struct InspectCommand: ParsableCommand {
             let file = try SafeTensors.read(path)
             if file.metadata["descent"] != nil { describe(try TrainedModel.load(path)) }
             for (name, array) in file.tensors {
-                print("\(name.padding(toLength: 16, withPad: " ", startingAt: 0))  \(array.elementType.rawValue)  \(array.shape)")
+                print(
+                    "\(name.padding(toLength: 16, withPad: " ", startingAt: 0))  \(array.elementType.rawValue)  \(array.shape)"
+                )
             }
         } catch {
             Console.note("descent: \(ErrorText.oneLine(error))")

@@ -22,7 +22,9 @@ struct PredictCommand: ParsableCommand {
     @Argument(help: "A model file, or the run folder that holds it.") var model: String
     @Argument(help: "Data in any format that descent fit reads; a target column is ignored.") var source: String
 
-    @Option(help: ArgumentHelp("Where to write: .csv, or .npy for raw scores; standard output unless given.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Where to write: .csv, or .npy for raw scores; standard output unless given.", valueName: "file"))
     var out: String?
 
     @Option(help: ArgumentHelp("Folder that holds the named data sets.", valueName: "folder"))
@@ -106,7 +108,9 @@ struct PredictCommand: ParsableCommand {
 enum ModelPath {
     static func resolve(_ path: String) -> String {
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+            return path
+        }
         return path + "/model.safetensors"
     }
 }

@@ -35,7 +35,9 @@ struct ReportPage {
         if let test = report.testAccuracy {
             tiles.append(("test accuracy", Format.percent(test), "\(data.test?.count ?? 0) rows"))
         }
-        if let train = report.trainAccuracy { tiles.append(("train accuracy", Format.percent(train), "\(report.rows) rows")) }
+        if let train = report.trainAccuracy {
+            tiles.append(("train accuracy", Format.percent(train), "\(report.rows) rows"))
+        }
         if let test = report.testR2 { tiles.append(("test R²", Format.number(test), "\(data.test?.count ?? 0) rows")) }
         if let train = report.trainR2 { tiles.append(("train R²", Format.number(train), "\(report.rows) rows")) }
         let gap = report.relativeGap.map(Format.percent) ?? "none"
@@ -92,7 +94,10 @@ struct ReportPage {
             y: Axis(report.task == .regression ? "R²" : "accuracy"), series: series,
             marker: (report.penalty, "chosen"))
         let rows = report.path.map {
-            [Format.number($0.penalty), "\($0.patterns)", String(format: "%.4f", $0.score), String(format: "%.4f", $0.standardError)]
+            [
+                Format.number($0.penalty), "\($0.patterns)", String(format: "%.4f", $0.score),
+                String(format: "%.4f", $0.standardError),
+            ]
         }
         page.add(svg: chart.svg(), table: (["penalty", "patterns", "score", "standard error"], rows))
     }
@@ -116,7 +121,8 @@ struct ReportPage {
         let names = norms.indices.map { "\($0 + 1)" }
         page.add(
             svg: BarChart(title: "Group norms", label: "norm", names: names, values: norms).svg())
-        guard let shape = model.imageShape, shape.count == 2, model.standardiser.keptColumns.count == shape[0] * shape[1]
+        guard let shape = model.imageShape, shape.count == 2,
+            model.standardiser.keptColumns.count == shape[0] * shape[1]
         else { return }
         let units = min(64, model.network.units)
         let sizes = model.network.hidden.squared().sum(0).doubles()
@@ -134,7 +140,8 @@ struct ReportPage {
     private func addRun(_ page: inout HTMLPage) {
         page.add(section: "Run")
         var rows = [
-            ["termination", report.termination], ["loss", report.loss], ["patterns", "\(report.patterns) (\(report.patternSource))"],
+            ["termination", report.termination], ["loss", report.loss],
+            ["patterns", "\(report.patterns) (\(report.patternSource))"],
             ["bias column", report.bias ? "yes" : "no"], ["standardisation", report.standardisation],
             ["linear system", report.linearSolver], ["ADMM iterations", "\(report.iterations)"],
             ["conjugate-gradient products", "\(report.pcgIterations)"], ["precision", report.dtype],

@@ -58,7 +58,8 @@ struct CertificateTests {
         let optimum = oracle.total(formulation)
         var random = RandomSource(2)
         let zero = TwoLayerNetwork(
-            hidden: Tensor.zeros([oracle.d, 0], dtype: .float64), output: Tensor.zeros([0, oracle.outputs], dtype: .float64))
+            hidden: Tensor.zeros([oracle.d, 0], dtype: .float64),
+            output: Tensor.zeros([0, oracle.outputs], dtype: .float64))
         let best = try program.solved(.fixed(), iterations: 3000)
         for trial in 0..<40 {
             // Some at random, some near the optimal ones, where a wrong sign would show.

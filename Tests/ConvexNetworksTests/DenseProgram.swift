@@ -98,7 +98,9 @@ struct DenseProgram {
 
 /// Layouts of every kind, with random data.
 enum Layouts {
-    static let names = ["relu", "relu, three outputs", "gated", "gated, three outputs", "relu, shared", "gated, shared"]
+    static let names = [
+        "relu", "relu, three outputs", "gated", "gated, three outputs", "relu, shared", "gated, shared",
+    ]
 
     static func make(_ name: String, patterns p: Int, random: inout RandomSource) -> BlockLayout {
         let formulation = name.hasPrefix("relu") ? Formulation.relu : .gated
@@ -117,7 +119,8 @@ enum Layouts {
         var layout = make(name, patterns: p, random: &random)
         if case .directions(let a) = layout.coupling {
             layout = BlockLayout(
-                patterns: p, outputs: layout.outputs, formulation: layout.formulation, coupling: .directions(a.to(dtype)))
+                patterns: p, outputs: layout.outputs, formulation: layout.formulation,
+                coupling: .directions(a.to(dtype)))
         }
         let scale = Tensor((0..<n).map { _ in random.uniform(0.5..<2) }).to(dtype)
         return PatternOperator(

@@ -40,7 +40,7 @@ struct MutantTests {
     func defects(defect: Defect) throws {
         let oracle = Oracle.binary
         let program = TestProgram(oracle, .relu)
-        let admm = try tampered(program, defect, iterations: 3000)
+        let admm = try tampered(program, defect, iterations: 1500)
         let found = program.failures(admm, optimum: oracle.reluTotal, fitted: oracle.fitted(.relu))
         #expect(!found.isEmpty, "\(defect)")
     }
@@ -49,7 +49,7 @@ struct MutantTests {
     func control() throws {
         let oracle = Oracle.binary
         let program = TestProgram(oracle, .relu)
-        let admm = try program.solved(.fixed(), iterations: 3000) { _ in }
+        let admm = try program.solved(.fixed(), iterations: 1500)
         #expect(program.failures(admm, optimum: oracle.reluTotal, fitted: oracle.fitted(.relu)).isEmpty)
     }
 

@@ -116,7 +116,8 @@ struct OperatorTests {
                 let (fitted, sums) = maps.updateCone(u, &w, relaxation: 1.6)
                 return [
                     fitted.doubles(), w.doubles(), maps.rightHandSide(data: r, cone: w).doubles(),
-                    maps.normal(maps.layout.coupled(u)).doubles(), [sums.primal, sums.change, sums.size, sums.violation],
+                    maps.normal(maps.layout.coupled(u)).doubles(),
+                    [sums.primal, sums.change, sums.size, sums.violation],
                 ]
             }
         }

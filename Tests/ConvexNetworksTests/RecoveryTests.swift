@@ -152,7 +152,7 @@ struct StartTests {
             let own = network.objective(program.x, program.y, loss: program.loss, penalty: program.penalty.strength)
             let admm = try program.solver(.fixed())
             admm.start(at: v)
-            for _ in 0..<1500 { _ = admm.step() }
+            for _ in 0..<1000 { _ = admm.step() }
             let rebuilt = program.network(admm.state.v)
                 .objective(program.x, program.y, loss: program.loss, penalty: program.penalty.strength)
             #expect(program.objective(admm.state.v) <= own)

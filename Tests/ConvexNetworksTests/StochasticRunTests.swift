@@ -12,12 +12,13 @@ struct StochasticRunTests {
         var random = RandomSource(1)
         let y = targets(for: type(of: loss).encoding, rows: 300, outputs: 3, random: &random)
         // The targets show in the features, so that there is something to learn.
-        return (Tensor.concatenate([y + random.tensor([300, 3], scale: 0.4), random.tensor([300, 2])], dimension: 1), y)
+        let noisy = y + random.tensor([300, 3], scale: 0.4)
+        return (Tensor.concatenate([noisy, random.tensor([300, 2])], dimension: 1), y)
     }
 
-    private func train(_ run: StochasticRun, _ loss: any Loss, observe: (Int, Int) -> Directive = { _, _ in .proceed })
-        -> TwoLayerNetwork
-    {
+    private func train(
+        _ run: StochasticRun, _ loss: any Loss, observe: (Int, Int) -> Directive = { _, _ in .proceed }
+    ) -> TwoLayerNetwork {
         let (x, y) = data(loss)
         return Engine.exclusively { run.train(x: x, y: y, loss: loss, penalty: 0.1, observe: observe) }
     }

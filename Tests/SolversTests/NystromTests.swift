@@ -1,3 +1,4 @@
+import Foundation
 import Solvers
 import TestSupport
 import Testing
@@ -9,12 +10,8 @@ struct NystromTests {
     private func semidefinite(_ size: Int, top: Double = 100, decay: Double, seed: UInt64) throws -> Tensor {
         var random = RandomSource(seed)
         let q = try random.tensor([size, size]).qr().q
-        let spectrum = Tensor((0..<size).map { k in
-            var value = top
-            for _ in 0..<Int(decay) { value /= Double(k + 1) }
-            return value
-        })
-        return (q * spectrum).times(q.transposed())
+        let spectrum = (0..<size).map { top / pow(Double($0 + 1), decay) }
+        return (q * Tensor(spectrum)).times(q.transposed())
     }
 
     private func sketch(_ h: Tensor, rank: Int, shift: Double, seed: UInt64 = 1) throws -> NystromPreconditioner {
@@ -62,7 +59,9 @@ struct NystromTests {
         for seed in 1...5 as ClosedRange<UInt64> {
             let found = try sketch(h, rank: rank, shift: 0.1, seed: seed).eigenvalues.doubles()
             #expect(found == found.sorted(by: >))
-            for (sketched, true_) in zip(found, exact) { #expect(sketched >= 0 && sketched <= true_ * (1 + 1e-9) + 1e-9) }
+            for (sketched, value) in zip(found, exact) {
+                #expect(sketched >= 0 && sketched <= value * (1 + 1e-9) + 1e-9)
+            }
         }
     }
 

@@ -24,9 +24,8 @@ package enum Engine {
     /// Resident memory of this process in bytes; nil where the system does not say.
     package static var residentBytes: Int? {
         guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
-            let kibibytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Int($0) })
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") })
         else { return nil }
-        return kibibytes * 1024
+        return Int(line.filter(\.isNumber)).map { $0 * 1024 }
     }
 }

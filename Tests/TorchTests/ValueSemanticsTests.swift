@@ -5,7 +5,9 @@ import Torch
 @Suite("Tensors are values")
 struct ValueSemanticsTests {
     typealias Alias = (name: String, make: @Sendable (Tensor) -> Tensor)
-    typealias Mutation = (name: String, apply: @Sendable (inout Tensor) -> Void, plain: @Sendable ([Double]) -> [Double])
+    typealias Mutation = (
+        name: String, apply: @Sendable (inout Tensor) -> Void, plain: @Sendable ([Double]) -> [Double]
+    )
 
     /// All ways to get a second tensor that may share the storage of a 4 × 4 matrix.
     static let aliases: [Alias] = [
@@ -29,20 +31,21 @@ struct ValueSemanticsTests {
     static let mutations: [Mutation] = [
         ("add", { $0.add(Tensor.full($0.shape, 2, dtype: .float64), scaledBy: 3) }, { $0.map { $0 + 6 } }),
         ("scale", { $0.scale(by: -2) }, { $0.map { $0 * -2 } }),
-        ("addProduct", { t in
-            let n = t.shape[0]
-            t.addProduct(Tensor.identity(n, dtype: .float64), Tensor.full(t.shape, 1, dtype: .float64))
-        }, { $0.map { $0 + 1 } }),
-        ("setRows", { t in
-            t.setRows(from: 0, to: Tensor.full(t.shape, 9, dtype: .float64))
-        }, { $0.map { _ in 9 } }),
-        ("withMutableBytes", { t in
-            t.withMutableBytes { bytes in
-                let values = bytes.bindMemory(to: Double.self)
-                for k in values.indices { values[k] = values[k] * 10 + Double(k) }
-            }
-        }, { $0.enumerated().map { $1 * 10 + Double($0) } }),
+        ("addProduct", { addOnes(&$0) }, { $0.map { $0 + 1 } }),
+        ("setRows", { $0.setRows(from: 0, to: Tensor.full($0.shape, 9, dtype: .float64)) }, { $0.map { _ in 9 } }),
+        ("withMutableBytes", { number(&$0) }, { $0.enumerated().map { $1 * 10 + Double($0) } }),
     ]
+
+    private static func addOnes(_ t: inout Tensor) {
+        t.addProduct(Tensor.identity(t.shape[0], dtype: .float64), Tensor.full(t.shape, 1, dtype: .float64))
+    }
+
+    private static func number(_ t: inout Tensor) {
+        t.withMutableBytes { bytes in
+            let values = bytes.bindMemory(to: Double.self)
+            for k in values.indices { values[k] = values[k] * 10 + Double(k) }
+        }
+    }
 
     private func matrix() -> Tensor { Tensor((0..<16).map { Double($0) - 5 }, shape: [4, 4]) }
 
