@@ -112,6 +112,12 @@ enum Interruption {
             // A second signal means now.
             if Interruption.count > 1 { _exit(130) }
         }
+        // A parent may have started this process with signals blocked.
+        var wanted = sigset_t()
+        sigemptyset(&wanted)
+        sigaddset(&wanted, SIGINT)
+        sigaddset(&wanted, SIGTERM)
+        sigprocmask(SIG_UNBLOCK, &wanted, nil)
         signal(SIGINT, handler)
         signal(SIGTERM, handler)
     }

@@ -1,7 +1,15 @@
 import ArgumentParser
 
-/// The `descent` command.
+/// Entry point.
 @main
+enum Main {
+    static func main() {
+        ThreadPool.useShortSpins()
+        DescentCommand.main()
+    }
+}
+
+/// The `descent` command.
 struct DescentCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "descent",
