@@ -8,8 +8,7 @@ RUN := runs/fashion-mnist
 # More arguments for descent, swift test, or the scripts of a target: make fit ARGS="--seed 7".
 ARGS ?=
 
-LIBRARIES := Interchange RunLog Plots Torch Proximal Solvers ConvexNetworks Optimizers Networks Datasets Training \
-	Distributed Descent
+LIBRARIES := Interchange RunLog Plots Torch Proximal Solvers ConvexNetworks Datasets Estimators Descent
 DOCUMENTED := $(foreach library,$(LIBRARIES),$(if $(wildcard Sources/$(library)),$(library)))
 FORMATTED := $(wildcard Sources Tests Benchmarks Examples Package.swift)
 
@@ -23,7 +22,7 @@ fit: ## train a network on Fashion-MNIST and say where the results lie
 	@scripts/bootstrap
 	$(SWIFT) build $(SWIFT_FLAGS) --product descent
 	$(DESCENT) fit fashion-mnist --out $(RUN) $(ARGS)
-	@for result in "Model:model.safetensors" "Certificate:certificate.json" "Numbers:report.json" "Report:report.html"; do \
+	@for result in "Model:model.safetensors" "Numbers and certificate:report.json" "Page:report.html"; do \
 		if [ -f "$(RUN)/$${result#*:}" ]; then printf '%-12s %s\n' "$${result%%:*}" "$(RUN)/$${result#*:}"; fi; \
 	done
 
@@ -42,8 +41,7 @@ bench: ## measure against the peers named in Benchmarks
 	@scripts/bootstrap
 	Benchmarks/run $(ARGS)
 
-study: ## run the comparison of optimizers
-	@scripts/bootstrap
+study: build ## compare pattern sources over seeds and data sets
 	Benchmarks/study $(ARGS)
 
 docs: ## build the documentation of every library

@@ -19,7 +19,7 @@ public enum OutputCoupling: Sendable {
 /// How the columns of a `d × M` variable map to patterns, signs and outputs.
 ///
 /// Per-output layouts order columns by pattern, then sign (ReLU only), then output. The *coupled* columns drop the
-/// sign: by symmetry `F u` depends only on the difference of the two halves (dossier identity 8.2).
+/// sign: by symmetry `F u` depends only on the difference of the two halves (the split into sum and difference).
 public struct BlockLayout: Sendable {
     /// Number of activation patterns P.
     public let patterns: Int

@@ -29,6 +29,8 @@ public struct ConvexSolver {
         let scale: Double
         let maps: PatternOperator
         let system: CoupledSystem
+        /// Penalty at which all weights vanish, or a bound on it.
+        private(set) lazy var criticalPenalty = program.criticalPenalty()
 
         /// Scales the data and factors the system.
         ///
@@ -67,10 +69,13 @@ public struct ConvexSolver {
         let lasso = GroupLasso(strength: penalty, columnsPerGroup: program.columnsPerGroup)
         let scaled = GroupLasso(strength: penalty / workspace.scale, columnsPerGroup: program.columnsPerGroup)
         let admm = try ADMM(
-            maps: workspace.maps, targets: program.y, loss: program.loss, penalty: scaled, settings: settings.admm,
-            system: workspace.system)
+            maps: workspace.maps, targets: program.y, loss: program.loss, penalty: scaled,
+            settings: admmSettings(workspace, penalty), system: workspace.system)
         if let resume {
+            let rho = admm.state.rho
             admm.state = resume
+            // The state of another penalty on a path: same point, new ρ.
+            if resume.iteration == 0, rho != resume.rho { admm.rescale(by: rho / resume.rho) }
         } else if let warmStart {
             admm.start(at: warmStart * workspace.scale)
         }
@@ -111,6 +116,15 @@ public struct ConvexSolver {
         return solution(workspace, admm, network, certificate, scaled, termination, residuals)
     }
 
+    /// The settings with ρ in absolute terms.
+    private func admmSettings(_ workspace: Workspace, _ penalty: Double) -> ADMMSettings {
+        var resolved = settings.admm
+        guard resolved.scalesRho, resolved.splitting == .three else { return resolved }
+        let share = penalty / max(workspace.criticalPenalty, 1e-300)
+        resolved.rho *= min(max(60 * share, 1e-3), 10)
+        return resolved
+    }
+
     /// Whether to certify after this iteration. The schedule depends on nothing but the count, so that a run and its
     /// resumption stop at the same iterate. A check costs about as much as one iteration with a direct solve.
     private func isDue(_ iteration: Int, _ method: LinearSolver) -> Bool {
@@ -127,13 +141,13 @@ public struct ConvexSolver {
     /// Keeps the primal residual near four times the dual one: the gap depends most on the multipliers.
     ///
     /// ρ stays within a decade of its start and rests after 50 iterations, which keeps the method's guarantee
-    /// (unbounded balancing diverged, dossier 8.9).
+    /// (unbounded balancing diverged).
     private func balance(_ admm: ADMM, _ step: ADMMResiduals) {
         guard settings.admm.adaptsRho, settings.admm.splitting == .three else { return }
         let k = admm.state.iteration
         guard k <= 50, k % 5 == 0, step.primal > 0, step.dual > 0 else { return }
         let ratio = step.primal / step.dual
-        let start = settings.admm.rho
+        let start = admm.settings.rho
         if ratio > 16, admm.state.rho * 2 <= start * 10 {
             admm.rescale(by: 2)
         } else if ratio < 1, admm.state.rho / 2 >= start / 10 {

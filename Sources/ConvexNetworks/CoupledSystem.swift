@@ -6,11 +6,11 @@ import Torch
 public enum LinearSolver: String, Sendable, Codable, CaseIterable {
     /// Exact when affordable, else conjugate gradients preconditioned by the Gram matrix.
     case automatic
-    /// Cholesky factor of an `n × n` matrix (identity 8.3), shared by all outputs.
+    /// Cholesky factor of an `n × n` matrix , shared by all outputs.
     case dualFactor
     /// Cholesky factor of the coupled matrix itself.
     case primalFactor
-    /// Conjugate gradients preconditioned by the Cholesky factor of `ωI + X'X` (bound 8.5).
+    /// Conjugate gradients preconditioned by the Cholesky factor of `ωI + X'X` .
     case gram
     /// Conjugate gradients with the paper's randomised Nyström preconditioner.
     case nystrom
@@ -20,8 +20,8 @@ public enum LinearSolver: String, Sendable, Codable, CaseIterable {
 
 /// `(ωI + K) q + γ F̃'F̃ q = b` in coupled columns, and `(ωI + K) p = b`.
 ///
-/// `K = X' diag(r²) X` comes from the cones (identity 8.1) and is absent for gated networks. The matrix does not
-/// depend on the penalty, the targets or the loss, so one factor serves a whole path (8.7).
+/// `K = X' diag(r²) X` comes from the cones  and is absent for gated networks. The matrix does not
+/// depend on the penalty, the targets or the loss, so one factor serves a whole path.
 final class CoupledSystem {
     let maps: PatternOperator
     /// ω: weight of `‖u − v‖²` beside the other splits.
@@ -144,7 +144,7 @@ final class CoupledSystem {
 
     // MARK: Exact factors
 
-    /// `I/γ + T ∘ (DD')` with `T = X (ωI + K)⁻¹ X'` (identity 8.3).
+    /// `I/γ + T ∘ (DD')` with `T = X (ωI + K)⁻¹ X'` .
     private func makeDualFactor() throws(TorchError) -> Tensor {
         precondition(maps.layout.directions == nil, "the dual factor needs outputs that decouple")
         let x = maps.x.to(.float64)

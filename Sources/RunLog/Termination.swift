@@ -39,7 +39,9 @@ public enum Termination: String, Sendable, Codable, CaseIterable {
 
 /// What an observer of a run tells it to do.
 public enum Directive: Sendable {
+    /// Go on.
     case proceed
+    /// Stop at the next safe point and return what there is.
     case stop
 }
 

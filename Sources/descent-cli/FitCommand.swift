@@ -113,7 +113,8 @@ struct FitCommand: ParsableCommand {
         options.convex.formulation = model.formulation
         options.convex.sharing = model.outputs
         options.convex.tolerance = solver.tolerance
-        options.convex.maxIterations = solver.maxIterations
+        let isLarge = loaded.train.count > options.crossValidationRows
+        options.convex.maxIterations = solver.maxIterations ?? (isLarge ? 300 : 3000)
         options.convex.timeLimit = solver.timeLimit
         options.convex.refreshes = model.refreshes
         options.convex.epochs = model.epochs

@@ -175,8 +175,10 @@ struct SolverOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Relative gap at which the solve stops.", valueName: "number"))
     var tolerance = 1e-3
 
-    @Option(help: ArgumentHelp("Most ADMM iterations of one solve.", valueName: "number"))
-    var maxIterations = 300
+    @Option(
+        help: ArgumentHelp(
+            "Most ADMM iterations of one solve. Default: 3000 up to 25,000 rows, 300 above.", valueName: "number"))
+    var maxIterations: Int?
 
     @Option(help: ArgumentHelp("Seconds for the whole run; what was reached then is returned.", valueName: "seconds"))
     var timeLimit: Double?
@@ -190,7 +192,9 @@ struct SolverOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Rank of the Nyström sketch; 0 adapts it.", valueName: "number"))
     var rank: Int?
 
-    @Option(help: ArgumentHelp("ADMM penalty parameter ρ for unit-norm rows.", valueName: "number"))
+    @Option(
+        help: ArgumentHelp(
+            "ADMM penalty parameter ρ for unit-norm rows; by the penalty unless given.", valueName: "number"))
     var rho: Double?
 
     @Option(help: "Precision of the solve; certificates are always recomputed in float64.")
@@ -201,7 +205,9 @@ struct SolverOptions: ParsableArguments {
 
     func validate() throws {
         if !(tolerance > 0) { throw ValidationError("--tolerance \(tolerance): give a number above 0.") }
-        if maxIterations < 1 { throw ValidationError("--max-iterations \(maxIterations): give at least 1.") }
+        if let maxIterations, maxIterations < 1 {
+            throw ValidationError("--max-iterations \(maxIterations): give at least 1.")
+        }
         if let timeLimit, !(timeLimit > 0) { throw ValidationError("--time-limit \(timeLimit): give seconds above 0.") }
         if let rho, !(rho > 0) { throw ValidationError("--rho \(rho): give a number above 0.") }
         if let rank, rank < 0 { throw ValidationError("--rank \(rank): give 0 or more.") }
@@ -217,7 +223,7 @@ struct SolverOptions: ParsableArguments {
         }
         if preconditioner == .exact { settings.linearSolver = .dualFactor }
         if let rank { settings.nystromRank = rank }
-        if let rho { settings.rho = rho }
+        if let rho { (settings.rho, settings.scalesRho) = (rho, false) }
         return settings
     }
 
