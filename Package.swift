@@ -78,6 +78,13 @@ let package = Package(
             name: "InterchangeTests", dependencies: ["Interchange"], exclude: ["Generate"],
             swiftSettings: swiftSettings),
         tests("PlotsTests", ["Plots"]),
+        tests(
+            "EstimatorsTests",
+            [
+                "Estimators", "Datasets", "ConvexNetworks", "Torch", "Interchange", "Proximal", "RunLog", "TestSupport",
+            ]),
+        .testTarget(
+            name: "CommandLineTests", dependencies: [], exclude: ["Snapshots"], swiftSettings: swiftSettings),
     ],
     cxxLanguageStandard: .cxx20
 )

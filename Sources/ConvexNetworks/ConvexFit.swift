@@ -44,6 +44,8 @@ public struct FitResult: Sendable {
     public var solution: ConvexSolution
     /// Patterns of the last program.
     public var patternCount: Int
+    /// Gates of the last program in the units of the features given, `d × P`.
+    public var gates: Tensor
     /// Penalty β.
     public var penalty: Double
     /// The stochastic run's network, before the convex solve, when there was one.
@@ -52,6 +54,13 @@ public struct FitResult: Sendable {
     public var initialObjective: Double?
     /// Largest violation `‖η'(Xg)₊‖ / β` found by the last pricing step: at most 1 at a global optimum.
     public var pricing: Double?
+    /// The convex program's own prediction function: the solution's weights behind the program's fixed gates.
+    public var programNetwork: TwoLayerNetwork {
+        var copy = solution.network
+        copy.formulation = .gated
+        copy.gates = gates
+        return copy
+    }
     /// Rank of the row space when the problem was reduced.
     public var rowSpaceRank: Int?
     /// Notices for the report.
@@ -116,6 +125,8 @@ private struct FitEngine {
     let checks: Bool
     var initial: TwoLayerNetwork?
     var notices: [String] = []
+    /// Whether the patterns are those of the settings, so that a resumed run ends like an uninterrupted one.
+    var isResumable = true
 
     private var deadline: Bool { settings.timeLimit.map { watch.seconds >= $0 } ?? false }
 
@@ -144,7 +155,9 @@ private struct FitEngine {
         let objective = initial?.objective(x, y, loss: loss, penalty: settings.penalty)
         solution.network = lifted(solution.network)
         return FitResult(
-            solution: solution, patternCount: program.patterns.count, penalty: settings.penalty,
+            solution: solution, patternCount: program.patterns.count,
+            gates: space?.lift(program.patterns.gates, x: rawFeatures) ?? program.patterns.gates,
+            penalty: settings.penalty,
             initialNetwork: initial.map(lifted), initialObjective: objective, pricing: pricing, rowSpaceRank: nil,
             notices: notices)
     }
@@ -186,10 +199,14 @@ private struct FitEngine {
             return program(of: coordinates)
         case .network(let units):
             let run = StochasticRun(units: units, epochs: settings.epochs, seed: settings.seed)
+            var wasStopped = false
             let network = run.train(x: x, y: y, loss: loss, penalty: settings.penalty) { step, limit in
                 let progress = Progress(phase: "patterns", iteration: step, limit: limit, seconds: watch.seconds)
-                return deadline ? .stop : observe(FitEvent(progress: progress))
+                let directive = deadline ? .stop : observe(FitEvent(progress: progress))
+                wasStopped = wasStopped || directive == .stop
+                return directive
             }
+            isResumable = !wasStopped
             initial = network.balanced()
             return program(of: initial!)
         }
@@ -250,7 +267,9 @@ private struct FitEngine {
                 let checkpoint = FitCheckpoint(
                     patterns: program.patterns, directions: program.layout.directions, state: check.state,
                     round: round, initial: initial)
-                return observe(FitEvent(progress: progress, network: lifted(check.network), checkpoint: checkpoint))
+                return observe(
+                    FitEvent(
+                        progress: progress, network: lifted(check.network), checkpoint: isResumable ? checkpoint : nil))
             }
         }
     }

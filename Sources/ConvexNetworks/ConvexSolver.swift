@@ -103,7 +103,7 @@ public struct ConvexSolver {
                 termination = .cancelled
                 break
             }
-            if isConverged(certificate, step) {
+            if isConverged(certificate, step, isZero: network.units == 0) {
                 termination = .converged
                 break
             }
@@ -132,8 +132,10 @@ public struct ConvexSolver {
         return iteration <= 3 || iteration % (isDirect ? 10 : 5) == 0
     }
 
-    private func isConverged(_ certificate: Certificate, _ step: ADMMResiduals) -> Bool {
+    private func isConverged(_ certificate: Certificate, _ step: ADMMResiduals, isZero: Bool) -> Bool {
         guard let gap = certificate.relativeGap else { return false }
+        // Zero lies in every cone, and residuals relative to it mean nothing.
+        if isZero { return abs(gap) <= settings.tolerance }
         // A gap that is small only because v is outside its cones is not convergence.
         return abs(gap) <= settings.tolerance && step.primal <= max(settings.tolerance, 1e-7).squareRoot() * 0.1
     }
@@ -172,9 +174,12 @@ public struct ConvexSolver {
         let data =
             settings.admm.splitting == .three
             ? admm.state.mu * rho : program.loss.gradient(admm.state.fitted, program.y)
+        var candidates = [data]
+        // Exact where the penalty is so large that zero is optimal.
+        if network.units == 0 { candidates.append(program.loss.gradient(Tensor.zeros(like: program.y), program.y)) }
         let certificate = Certificate(
             network: network, x: program.x, y: program.y, mask: program.patterns.mask, layout: program.layout,
-            loss: program.loss, penalty: lasso, multipliers: .init(data: [data], cone: cone), precision: precision)
+            loss: program.loss, penalty: lasso, multipliers: .init(data: candidates, cone: cone), precision: precision)
         return (network, certificate)
     }
 

@@ -198,6 +198,8 @@ final class CoupledSystem {
 
     /// The sketch of `H = K + γ F̃'F̃`, the identity left out: the shift is ω (defect 7 of the reference).
     private func makeNystrom(rank: Int) throws(TorchError) -> NystromPreconditioner {
+        // A resumed run has drawn other numbers before, and must get the same sketch.
+        Runtime.seed(0)
         let (d, m) = (maps.d, maps.layout.coupledColumns)
         let product: (Tensor) -> Tensor = { test in
             let columns = (0..<test.shape[1]).map { j -> Tensor in

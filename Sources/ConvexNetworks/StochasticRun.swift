@@ -10,7 +10,7 @@ import Torch
 public struct StochasticRun: Sendable, Codable, Equatable {
     /// Hidden units.
     public var units: Int
-    /// Passes over the data; nil for eight, and for more on small data, which needs the steps.
+    /// Passes over the data; nil for sixteen, and for more on small data, which needs the steps.
     public var epochs: Double?
     /// Rows in one step at most; small data get smaller batches.
     public var batch = 256
@@ -34,7 +34,7 @@ public struct StochasticRun: Sendable, Codable, Equatable {
         Runtime.seed(seed)
         let (n, d, c) = (x.shape[0], x.shape[1], y.shape[1])
         let batch = min(n, max(16, min(batch, n / 8)))
-        let passes = epochs ?? max(8, 1500 * Double(batch) / Double(n))
+        let passes = epochs ?? max(16, 1500 * Double(batch) / Double(n))
         let steps = max(1, Int((passes * Double(n) / Double(batch)).rounded()))
         let scale = (x.squared().sum(1).mean(0).scalar).squareRoot()
         var weights = [

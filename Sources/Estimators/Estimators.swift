@@ -36,7 +36,13 @@ public struct ConvexClassifier: Sendable {
     ///
     /// - Throws: `DataError` for shapes, labels or values that cannot be used; `TorchError` when the engine fails.
     public func fit(_ features: Tensor, _ labels: [Int], classNames: [String]? = nil) throws -> FittedModel {
-        let classes = (labels.max() ?? -1) + 1
+        let classes = max((labels.max() ?? -1) + 1, classNames?.count ?? 0)
+        guard classNames == nil || classNames!.count == classes else {
+            throw DataError(
+                subject: "class names",
+                problem: "there are \(classNames!.count) names, but label \(classes - 1) occurs",
+                advice: "Give a name for each class")
+        }
         guard features.rank == 2, features.shape[0] == labels.count, labels.count > 1, features.shape[1] > 0 else {
             throw DataError(
                 subject: "training data", problem: "features \(features.shape) do not go with \(labels.count) labels",

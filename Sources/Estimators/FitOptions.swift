@@ -138,8 +138,10 @@ public struct FitReport: Sendable, Codable {
     public var validationR2: Double?
     /// R² on the test rows.
     public var testR2: Double?
-    /// Train score of the convex program's own predictions `Fv`, beside those of the network.
+    /// Train score of the convex program's own predictions, beside those of the network.
     public var convexTrainScore: Double?
+    /// Test score of the convex program's own predictions, beside those of the network.
+    public var convexTestScore: Double?
     /// ADMM iterations.
     public var iterations: Int
     /// Conjugate-gradient products.

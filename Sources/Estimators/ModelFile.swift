@@ -57,6 +57,35 @@ extension TrainedModel {
         try SafeTensors.write(SafeTensorsFile(tensors: tensors, metadata: ["descent": text, "format": "pt"]), to: path)
     }
 
+    /// Shapes that the tensors of a file must have, so that a damaged one is an error and not a trap.
+    private struct Sizes {
+        let shapes: [String: [Int]]
+
+        init(_ header: Header, _ file: SafeTensorsFile, _ path: String) throws {
+            let inputs = header.standardiser.keptColumns.count
+            let units = header.unitPattern.count
+            let gates = file["gates.bias"]?.shape.first ?? 0
+            let outputs = file["layer2.bias"]?.shape.first ?? 0
+            shapes = [
+                "layer1.weight": [units, inputs], "layer1.bias": [units], "layer2.weight": [outputs, units],
+                "layer2.bias": [outputs], "gates.weight": [gates, inputs], "gates.bias": [gates],
+            ]
+            let standardiser = header.standardiser
+            let isClassifier = header.task == .classification
+            let isWhole =
+                header.unitGroup.count == units && outputs > 0
+                && (isClassifier ? header.classNames.count == max(2, outputs) : header.targetNames.count == outputs)
+                && standardiser.mean.count == inputs && standardiser.scale.count == inputs
+                && standardiser.keptColumns.allSatisfy { (0..<standardiser.inputColumns).contains($0) }
+                && (header.formulation == .relu || header.unitPattern.allSatisfy { (0..<gates).contains($0) })
+            guard isWhole else {
+                throw InterchangeError(
+                    path: path, problem: "has metadata that do not go together",
+                    advice: "The file is damaged: train again")
+            }
+        }
+    }
+
     private func bias(_ rows: Tensor, _ inputs: Int) -> Tensor {
         hasBias ? rows.columns(inputs..<inputs + 1).reshaped(-1) : Tensor.zeros([rows.shape[0]])
     }
@@ -79,10 +108,17 @@ extension TrainedModel {
                 path: path, problem: "has metadata this version of Descent cannot read",
                 advice: "Train the model again, or use the version that wrote it")
         }
+        guard header.formatVersion == 1 else {
+            throw InterchangeError(
+                path: path, problem: "has format version \(header.formatVersion), and this Descent reads version 1",
+                advice: "Use the version that wrote it")
+        }
+        let sizes = try Sizes(header, file, path)
         let tensor = { (name: String) throws -> Tensor in
-            guard let array = file[name] else {
+            guard let array = file[name], array.shape == sizes.shapes[name] else {
                 throw InterchangeError(
-                    path: path, problem: "lacks the tensor '\(name)'", advice: "The file is incomplete: train again")
+                    path: path, problem: "lacks the tensor '\(name)' of shape \(sizes.shapes[name] ?? [])",
+                    advice: "The file is damaged: train again")
             }
             return Tensor(array.floats(), shape: array.shape)
         }

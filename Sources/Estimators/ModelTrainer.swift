@@ -76,7 +76,8 @@ struct Sizes {
     init(options: FitOptions, rows: Int) {
         let isLarge = rows > options.crossValidationRows
         searchesPenalty = options.penalty == .automatic && !isLarge
-        searchesPatterns = searchesPenalty && options.patterns == .network && options.neurons == nil
+        // On more rows the larger number wins anyway, and each fit costs seconds.
+        searchesPatterns = rows <= 2000 && searchesPenalty && options.patterns == .network && options.neurons == nil
         isStochastic = options.patterns == .network
         switch options.patterns {
         case .network: patterns = options.neurons ?? (isLarge ? 128 : 64)
@@ -104,6 +105,8 @@ private final class TrainingRun {
     let testX: Tensor?
     var notices: [String]
     var history: [HistoryPoint]
+    /// The penalty is not the one of an uninterrupted run, so a checkpoint must not fix it.
+    var isSearchCut = false
 
     init(options: FitOptions, data: LoadedData, resume: TrainingCheckpoint?) throws {
         self.options = options
@@ -112,7 +115,7 @@ private final class TrainingRun {
         watch = Stopwatch(elapsed: resume?.phases.values.reduce(0, +) ?? 0, phases: resume?.phases ?? [:])
         history = resume?.history ?? []
         device = Device(options.device) ?? .cpu
-        let (kept, heldOut) = Self.split(data.train, options)
+        let (kept, heldOut) = try Self.split(data.train, options)
         train = kept
         held = heldOut
         let method = options.standardisation ?? (data.train.imageShape == nil ? .perColumn : .global)
@@ -130,13 +133,53 @@ private final class TrainingRun {
         x = try design(train)
         heldX = try held.map(design)
         testX = try data.test.map(design)
+        try checkPatterns()
     }
 
-    private static func split(_ all: Dataset, _ options: FitOptions) -> (Dataset, Dataset?) {
+    /// Gates and networks from files must go with the data.
+    private func checkPatterns() throws {
+        guard case .source(let source) = options.patterns else { return }
+        let (columns, outputs) = (x.shape[1], targets.matrix.shape[1])
+        let bias = options.hasBias ? ", the bias among them" : ""
+        switch source {
+        case .gates(let gates):
+            guard gates.shape[0] == columns, gates.isFinite else {
+                throw DataError(
+                    subject: "gates",
+                    problem: gates.isFinite
+                        ? "they have \(gates.shape[0]) rows, but the data \(columns) columns\(bias)"
+                        : "they hold NaN or infinity",
+                    advice: "Give one row for each column that is kept, and one for the bias unless --no-bias is given")
+            }
+        case .given(let network):
+            guard network.units > 0 else {
+                throw DataError(
+                    subject: "--patterns", problem: "the model has no hidden units, so it has no patterns",
+                    advice: "Take another model")
+            }
+            guard network.hidden.shape[0] == columns, network.outputs == outputs else {
+                throw DataError(
+                    subject: "--patterns",
+                    problem: "the model has \(network.hidden.shape[0]) columns\(bias), and \(network.outputs) outputs, "
+                        + "the data \(columns) and \(outputs)",
+                    advice: "Take a model of the same columns, classes and kind of loss")
+            }
+        default: return
+        }
+    }
+
+    private static func split(_ all: Dataset, _ options: FitOptions) throws -> (Dataset, Dataset?) {
         guard let fraction = options.validation, fraction > 0 else { return (all, nil) }
         let parts =
             all.labels.map { Split.stratified(labels: $0, fraction: fraction, seed: options.convex.seed) }
             ?? Split.random(count: all.count, fraction: fraction, seed: options.convex.seed)
+        guard parts.train.count > 1, !parts.held.isEmpty else {
+            throw DataError(
+                subject: "--validation \(fraction)",
+                problem:
+                    "leaves \(parts.train.count) of \(all.count) rows to train on and \(parts.held.count) to score",
+                advice: "Choose a fraction that leaves two rows or more to train on and one to score")
+        }
         return (all.rows(parts.train), all.rows(parts.held))
     }
 
@@ -150,16 +193,20 @@ private final class TrainingRun {
         let y = targets.matrix.to(device: device)
         let result = try fit.run(x: x, y: y, resume: resume?.fit, watch: watch) { event in
             let progress = self.scored(event)
-            let checkpoint = event.checkpoint.map {
-                TrainingCheckpoint(
-                    fit: $0, penalty: choice.penalty, penaltyChoice: choice.reason, patterns: choice.patterns,
-                    phases: self.watch.phases, history: self.history)
-            }
+            let checkpoint =
+                isSearchCut
+                ? nil
+                : event.checkpoint.map {
+                    TrainingCheckpoint(
+                        fit: $0, penalty: choice.penalty, penaltyChoice: choice.reason, patterns: choice.patterns,
+                        phases: self.watch.phases, history: self.history)
+                }
             return observe(TrainingEvent(progress: progress, checkpoint: checkpoint))
         }
         notices += result.notices
         let model = self.model(result.solution.network)
-        var reporter = ReportBuilder(options: options, data: data, model: model, result: result, loss: loss)
+        var reporter = ReportBuilder(
+            options: options, data: data, rows: train.count, model: model, result: result, loss: loss)
         reporter.fillScores(
             train: score(result.solution.network, x, train),
             held: heldX.map { score(result.solution.network, $0, held!) },
@@ -167,6 +214,9 @@ private final class TrainingRun {
             initial: result.initialNetwork.map { first in
                 (score(first, x, train), testX.map { score(first, $0, data.test!) })
             })
+        let program = result.programNetwork
+        reporter.report.convexTrainScore = score(program, x, train)
+        reporter.report.convexTestScore = testX.map { score(program, $0, data.test!) }
         reporter.fillRun(watch: watch, notices: notices, history: history, path: choice.path, choice: choice.reason)
         return (model, reporter.report)
     }
@@ -184,14 +234,15 @@ private final class TrainingRun {
         }
         guard sizes.searchesPenalty else {
             return .init(
-                penalty: 1.5e-3 * Double(train.count), patterns: sizes.patterns, path: [],
-                reason: "0.0015 for each training row, the default above \(options.crossValidationRows) rows")
+                penalty: 1e-3 * Double(train.count), patterns: sizes.patterns, path: [],
+                reason: "0.001 for each training row, the default above \(options.crossValidationRows) rows")
         }
         let search = PenaltySearch(
             patternCounts: sizes.searchesPatterns ? [sizes.patterns / 4, sizes.patterns] : [sizes.patterns],
             source: { self.source($0) })
         let folds = Split.folds(
-            count: train.count, labels: train.labels, k: min(options.folds, train.count), seed: options.convex.seed)
+            count: train.count, labels: train.labels,
+            k: min(train.count > 2000 ? min(3, options.folds) : options.folds, train.count), seed: options.convex.seed)
         let problem = PenaltySearch.Problem(
             x: x, y: targets.matrix.to(device: device), loss: loss, settings: options.convex, folds: folds,
             score: { outputs, rows in self.score(outputs, self.train, rows) })
@@ -200,7 +251,9 @@ private final class TrainingRun {
                 let progress = RunLog.Progress(
                     phase: "penalty", iteration: done, limit: total, seconds: watch.seconds)
                 let isLate = options.convex.timeLimit.map { watch.seconds > 0.6 * $0 } ?? false
-                return observe(TrainingEvent(progress: progress)) == .stop || isLate
+                let stops = observe(TrainingEvent(progress: progress)) == .stop || isLate
+                if stops, done < total { isSearchCut = true }
+                return stops
             }
         }
     }
@@ -222,7 +275,13 @@ private final class TrainingRun {
             let labels = rows.map { $0.map { set.labels![$0] } } ?? set.labels!
             return Scoring.accuracy(outputs, labels)
         case .regression:
-            let truth = rows.map { set.targets!.gathering($0) } ?? set.targets!
+            if let rows {
+                // A fold may be one row or of one value, so it is measured by the spread of all rows.
+                let error = (outputs.to(.float64) - targets.rows(rows).to(device: outputs.device).to(.float64))
+                    .squared()
+                return 1 - error.mean(0).mean(0).scalar
+            }
+            let truth = set.targets!
             let scaled = outputs.to(device: .cpu).to(.float64) * Tensor(targets.scale) + Tensor(targets.mean)
             return Scoring.determination(scaled, truth)
         }

@@ -69,8 +69,10 @@ struct PenaltySearch {
     private static func criticalPenalty(_ problem: Problem) -> Double {
         let patterns = ActivationPatterns.sampled(x: problem.x, count: 16, seed: problem.settings.seed)
         let layout = BlockLayout(patterns: patterns.count, outputs: problem.y.shape[1], formulation: .relu)
-        return ConvexProgram(x: problem.x, y: problem.y, loss: problem.loss, patterns: patterns, layout: layout)
-            .criticalPenalty()
+        let program = ConvexProgram(
+            x: problem.x, y: problem.y, loss: problem.loss, patterns: patterns, layout: layout)
+        // A constant target gives 0, but a penalty must be above it.
+        return max(program.criticalPenalty(), 1e-9)
     }
 
     /// Of the settings within a quarter of a standard error of the best mean score, the one with the largest penalty.

@@ -10,7 +10,9 @@ struct ReportBuilder {
     var report: FitReport
     private let task: Task
 
-    init(options: FitOptions, data: LoadedData, model: TrainedModel, result: FitResult, loss: any Loss) {
+    init(
+        options: FitOptions, data: LoadedData, rows: Int, model: TrainedModel, result: FitResult, loss: any Loss
+    ) {
         task = data.task
         let solution = result.solution
         let certificate = solution.certificate
@@ -20,7 +22,7 @@ struct ReportBuilder {
             task: data.task, formulation: options.convex.formulation, loss: type(of: loss).name,
             penalty: result.penalty, penaltyChoice: "", neurons: model.network.units, patterns: result.patternCount,
             patternSource: Self.sourceName(options), bias: options.hasBias,
-            standardisation: model.standardiser.method.rawValue, rows: data.train.count, columns: columns,
+            standardisation: model.standardiser.method.rawValue, rows: rows, columns: columns,
             outputs: model.network.outputs, objective: certificate.objective,
             dualBound: certificate.dualBound.isFinite ? certificate.dualBound : nil,
             relativeGap: certificate.relativeGap, networkBeatsProgram: certificate.networkBeatsProgram,

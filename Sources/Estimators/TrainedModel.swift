@@ -94,12 +94,17 @@ public enum Scoring {
         return Double(hits) / Double(labels.count)
     }
 
-    /// Coefficient of determination R², averaged over targets.
+    /// Coefficient of determination R², averaged over targets; a constant target counts 1 when it is met, else 0.
     public static func determination(_ outputs: Tensor, _ targets: Tensor) -> Double {
         let truth = targets.to(.float64)
         let residual = (truth - outputs.to(.float64).to(device: truth.device)).squared().sum(0)
-        let spread = (truth - truth.mean(0, keepingRank: true)).squared().sum(0).clamped(min: 1e-300)
-        return 1 - (residual / spread).mean(0).scalar
+        let spread = (truth - truth.mean(0, keepingRank: true)).squared().sum(0)
+        let noise = (truth.squared().sum(0) * 1e-10).doubles()
+        let (errors, spreads) = (residual.doubles(), spread.doubles())
+        let scores = errors.indices.map {
+            spreads[$0] > 0 ? 1 - errors[$0] / spreads[$0] : errors[$0] <= noise[$0] ? 1 : 0
+        }
+        return scores.reduce(0, +) / Double(max(1, scores.count))
     }
 
     /// Counts of rows by true class (first index) and predicted class.

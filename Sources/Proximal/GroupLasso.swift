@@ -35,7 +35,7 @@ public struct GroupLasso: Sendable, Equatable, Codable {
     }
 
     /// `u_b / ‖u_b‖`, zero for groups of zeros: a subgradient of the sum of norms.
-    public func directions(_ u: Tensor) -> Tensor { u / spread(norms(u).clamped(min: 1e-30)) }
+    public func directions(_ u: Tensor) -> Tensor { u / spread(norms(u).clamped(min: 1e-15)) }
 
     /// Repeats one number per group over the group's columns.
     private func spread(_ groups: Tensor) -> Tensor {

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import RunLog
 
@@ -12,6 +13,16 @@ enum Console {
     static let isTerminal = isatty(STDERR_FILENO) != 0
 
     static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    /// Writes to standard output, and fails where it takes no more.
+    static func result(_ text: String) throws {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        } catch {
+            throw DataError(
+                subject: "standard output", problem: "it cannot be written", advice: "Check the disk, or give --out")
+        }
+    }
 
     static func raw(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

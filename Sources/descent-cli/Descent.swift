@@ -26,6 +26,19 @@ struct DescentCommand: ParsableCommand {
         version: "descent \(Version.text)",
         subcommands: [FitCommand.self, PredictCommand.self, InspectCommand.self, ListCommand.self, DoctorCommand.self]
     )
+
+    /// Runs the command; every error is one line on standard error.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            // Help texts and exit codes come as errors too.
+            guard !(error is ExitCode), exitCode(for: error) != .success else { exit(withError: error) }
+            Console.note("descent: " + ErrorText.oneLine(message(for: error)))
+            exit(withError: exitCode(for: error))
+        }
+    }
 }
 
 /// The package's version.

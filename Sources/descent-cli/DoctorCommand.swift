@@ -39,7 +39,8 @@ struct DoctorCommand: ParsableCommand {
                 row(entry.name, path)
             } else {
                 row(entry.name, "not found")
-                problems.append("Data set \(entry.name): run scripts/bootstrap, or give --data FOLDER or DESCENT_DATA.")
+                let remedy = entry.name == "fashion-mnist" ? "run scripts/bootstrap" : "copy its IDX files"
+                problems.append("Data set \(entry.name): \(remedy), or give --data FOLDER or DESCENT_DATA.")
             }
         }
         print(problems.isEmpty ? "\nEverything is in place." : "\nTo do:")

@@ -47,8 +47,10 @@ struct FitCommand: ParsableCommand {
         if let threads = running.threads { Runtime.threads = threads }
         let isQuiet = running.quiet
         let loaded = try loadData(data.request(seed: running.seed))
-        let folder = try RunFolder(path: running.out ?? "runs/" + RunFolder.safeName(loaded.train.name))
         let options = try fitOptions(loaded)
+        let folder = try RunFolder(path: running.out ?? "runs/" + RunFolder.safeName(loaded.train.name))
+        var isFitted = false
+        defer { if !isFitted { folder.discardIfNew() } }
         let trainer = ModelTrainer(options: options)
         let estimate = trainer.estimatedBytes(
             rows: loaded.train.count, columns: loaded.train.features.shape[1],
@@ -71,16 +73,19 @@ struct FitCommand: ParsableCommand {
             }
             return Interruption.isRequested ? .stop : .proceed
         }
+        isFitted = true
         renderer.finish()
         var model = trained
         model.facts = Self.facts(report)
         try folder.writeResults(model: model, report: report, data: loaded, arguments: arguments)
-        if report.termination == Termination.cancelled.rawValue || report.termination == Termination.timeLimit.rawValue,
-            let latest
-        {
+        let stopped: Set = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue]
+        if stopped.contains(report.termination), let latest {
             try folder.writeCheckpoint(latest, loaded.train.hash, arguments)
         } else {
             folder.removeCheckpoint()
+            if stopped.contains(report.termination) {
+                Console.note("note: stopped before penalty and patterns were found: run again without --resume")
+            }
         }
         try printResult(report, folder)
         if running.requireConvergence, report.termination != Termination.converged.rawValue { throw ExitCode(2) }
@@ -114,7 +119,7 @@ struct FitCommand: ParsableCommand {
         options.convex.sharing = model.outputs
         options.convex.tolerance = solver.tolerance
         let isLarge = loaded.train.count > options.crossValidationRows
-        options.convex.maxIterations = solver.maxIterations ?? (isLarge ? 300 : 3000)
+        options.convex.maxIterations = solver.maxIterations ?? (isLarge ? 150 : 3000)
         options.convex.timeLimit = solver.timeLimit
         options.convex.refreshes = model.refreshes
         options.convex.epochs = model.epochs
@@ -163,7 +168,7 @@ struct FitCommand: ParsableCommand {
         var facts = [
             "objective": Format.number(report.objective), "penalty": Format.number(report.penalty),
             "termination": report.termination, "certificate": report.certificate, "seed": "\(report.seed)",
-            "rows": "\(report.rows)", "data hash": report.dataHash, "seconds": Format.number(report.seconds),
+            "rows": "\(report.rows)", "data hash": report.dataHash,
         ]
         if let test = report.testAccuracy { facts["test accuracy"] = Format.percent(test) }
         if let test = report.testR2 { facts["test R²"] = Format.number(test) }
@@ -172,19 +177,19 @@ struct FitCommand: ParsableCommand {
 
     private func printResult(_ report: FitReport, _ folder: RunFolder) throws {
         if running.json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            try Console.result(String(decoding: try JSONEncoder.report.encode(report), as: UTF8.self) + "\n")
         } else if !running.quiet {
-            print(Summary.text(report))
-            print("\nresults in \(folder.path): model.safetensors, report.json, report.html")
+            try Console.result(
+                Summary.text(report) + "\n\nresults in \(folder.path): model.safetensors, report.json, report.html\n")
         }
     }
 }
 
 /// One line for any error.
 enum ErrorText {
-    static func oneLine(_ error: any Error) -> String {
-        String(describing: error).split(separator: "\n").first.map(String.init) ?? "failed"
+    static func oneLine(_ error: any Error) -> String { oneLine(String(describing: error)) }
+
+    static func oneLine(_ text: String) -> String {
+        text.split(separator: "\n").first.map(String.init) ?? "failed"
     }
 }

@@ -30,13 +30,17 @@ struct DataOptions: ParsableArguments {
     @Option(help: ArgumentHelp("File to score on, in the same format.", valueName: "file"))
     var test: String?
 
-    @Option(help: ArgumentHelp("Fraction of the training rows held out for a validation score.", valueName: "fraction"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Fraction of the training rows held out for a validation score.", valueName: "fraction"))
     var validation: Double?
 
     @Option(help: ArgumentHelp("Keep only these classes, by number, as in 2,8.", valueName: "list"))
     var classes: String?
 
-    @Option(help: ArgumentHelp("Train on a seeded, stratified draw of this many rows.", valueName: "rows"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Train on a seeded, stratified draw of this many rows.", valueName: "rows"))
     var subset: Int?
 
     func validate() throws {
@@ -79,6 +83,7 @@ struct ModelOptions: ParsableArguments {
     var loss: String?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Penalty β of the group lasso, for losses summed over rows. Default: cross-validation for tables.",
             valueName: "number"))
@@ -96,16 +101,20 @@ struct ModelOptions: ParsableArguments {
         help: ArgumentHelp("Gates to use: a d × P array, bias row included when the bias is.", valueName: "file.npy"))
     var gates: String?
 
-    @Option(help: ArgumentHelp("Hidden units, or the most that may grow.", valueName: "number"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Hidden units, or the most that may grow.", valueName: "number"))
     var neurons: Int?
 
     @Option(help: "separate: each neuron serves one output. joint: one norm over outputs. automatic: by the patterns.")
     var outputs = OutputSharing.automatic
 
-    @Option(help: ArgumentHelp("Passes of the stochastic run that proposes patterns.", valueName: "number"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Passes of the stochastic run that proposes patterns.", valueName: "number"))
     var epochs: Double?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Times to take new patterns from the network found and solve again.", valueName: "number"))
     var refreshes = 0
 
@@ -125,7 +134,9 @@ struct ModelOptions: ParsableArguments {
             throw ValidationError("--loss \(loss): there is no such loss. Choose one of \(names).")
         }
         if let neurons, neurons < 1 { throw ValidationError("--neurons \(neurons): give at least 1.") }
-        if let epochs, !(epochs > 0) { throw ValidationError("--epochs \(epochs): give a number above 0.") }
+        if let epochs, !(epochs > 0 && epochs <= 1e6) {
+            throw ValidationError("--epochs \(epochs): give a number above 0, at most 1000000.")
+        }
         if refreshes < 0 { throw ValidationError("--refreshes \(refreshes): give 0 or more.") }
         if gates != nil, patterns != nil {
             throw ValidationError("--gates and --patterns both name patterns: give one.")
@@ -154,7 +165,7 @@ struct ModelOptions: ParsableArguments {
         } else if patterns == "network" {
             options.patterns = .network
         } else if patterns.hasPrefix("from:") {
-            let base = try TrainedModel.load(String(patterns.dropFirst(5)))
+            let base = try TrainedModel.load(ModelPath.resolve(String(patterns.dropFirst(5))))
             options.standardiser = base.standardiser
             options.hasBias = base.hasBias
             options.patterns = .source(.given(base.network))
@@ -172,15 +183,18 @@ struct SolverOptions: ParsableArguments {
     enum Preconditioner: String, ExpressibleByArgument, CaseIterable { case automatic, gram, nystrom, none, exact }
     enum Precision: String, ExpressibleByArgument, CaseIterable { case float32, float64 }
 
-    @Option(help: ArgumentHelp("Relative gap at which the solve stops.", valueName: "number"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Relative gap at which the solve stops.", valueName: "number"))
     var tolerance = 1e-3
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "Most ADMM iterations of one solve. Default: 3000 up to 25,000 rows, 300 above.", valueName: "number"))
+            "Most ADMM iterations of one solve. Default: 3000 up to 25,000 rows, 150 above.", valueName: "number"))
     var maxIterations: Int?
 
-    @Option(help: ArgumentHelp("Seconds for the whole run; what was reached then is returned.", valueName: "seconds"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Seconds for the whole run; what was reached then is returned.", valueName: "seconds"))
     var timeLimit: Double?
 
     @Option(help: "paper: two splits, ρ 0.1, Nyström of rank 20, as published.")
@@ -189,10 +203,12 @@ struct SolverOptions: ParsableArguments {
     @Option(help: "Linear system: exact factor, or conjugate gradients with gram, nystrom or no preconditioner.")
     var preconditioner = Preconditioner.automatic
 
-    @Option(help: ArgumentHelp("Rank of the Nyström sketch; 0 adapts it.", valueName: "number"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Rank of the Nyström sketch; 0 adapts it.", valueName: "number"))
     var rank: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "ADMM penalty parameter ρ for unit-norm rows; by the penalty unless given.", valueName: "number"))
     var rho: Double?
@@ -204,12 +220,14 @@ struct SolverOptions: ParsableArguments {
     var device = "cpu"
 
     func validate() throws {
-        if !(tolerance > 0) { throw ValidationError("--tolerance \(tolerance): give a number above 0.") }
+        if !(tolerance > 0 && tolerance.isFinite) {
+            throw ValidationError("--tolerance \(tolerance): give a number above 0.")
+        }
         if let maxIterations, maxIterations < 1 {
             throw ValidationError("--max-iterations \(maxIterations): give at least 1.")
         }
         if let timeLimit, !(timeLimit > 0) { throw ValidationError("--time-limit \(timeLimit): give seconds above 0.") }
-        if let rho, !(rho > 0) { throw ValidationError("--rho \(rho): give a number above 0.") }
+        if let rho, !(rho > 0 && rho.isFinite) { throw ValidationError("--rho \(rho): give a number above 0.") }
         if let rank, rank < 0 { throw ValidationError("--rank \(rank): give 0 or more.") }
     }
 
@@ -242,10 +260,12 @@ struct SolverOptions: ParsableArguments {
 
 /// How to run.
 struct RunOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Threads inside one operation; all cores unless given.", valueName: "number"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Threads inside one operation; all cores unless given.", valueName: "number"))
     var threads: Int?
 
-    @Option(help: ArgumentHelp("Seed of everything random.", valueName: "number"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Seed of everything random.", valueName: "number"))
     var seed: UInt64 = 0
 
     @Option(help: ArgumentHelp("Run folder; runs/NAME unless given.", valueName: "folder"))
@@ -264,6 +284,8 @@ struct RunOptions: ParsableArguments {
     var requireConvergence = false
 
     func validate() throws {
-        if let threads, threads < 1 { throw ValidationError("--threads \(threads): give at least 1.") }
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads \(threads): give a number from 1 to 1024.")
+        }
     }
 }

@@ -58,7 +58,7 @@ struct PredictCommand: ParsableCommand {
         } else if let out {
             try AtomicFile.write(Array(table(model, outputs).utf8), to: out)
         } else if !json {
-            print(table(model, outputs), terminator: "")
+            try Console.result(table(model, outputs))
         }
         try report(model, loaded, outputs)
     }
@@ -82,9 +82,25 @@ struct PredictCommand: ParsableCommand {
         return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
     }
 
+    /// The model's class of each row; nil where there are no labels or some are none of its classes.
+    private func modelLabels(_ model: TrainedModel, _ data: Dataset) -> [Int]? {
+        guard let labels = data.labels else { return nil }
+        // The files of a named data set hold numbers where the model has names.
+        let names = DatasetCatalogue.all.map(\.classNames).first { names in
+            !names.isEmpty && model.classNames.allSatisfy(names.contains)
+        }
+        let classes = data.classNames.map { name -> Int? in
+            if let found = model.classNames.firstIndex(of: name) { return found }
+            guard let names, let number = Int(name), names.indices.contains(number) else { return nil }
+            return model.classNames.firstIndex(of: names[number])
+        }
+        let known = labels.compactMap { classes[$0] }
+        return known.count == labels.count ? known : nil
+    }
+
     private func report(_ model: TrainedModel, _ data: Dataset, _ outputs: Tensor) throws {
         var score: Double?
-        if let labels = data.labels, model.task == .classification, data.classNames == model.classNames {
+        if model.task == .classification, let labels = modelLabels(model, data) {
             score = Scoring.accuracy(outputs, labels)
         } else if let targets = data.targets, model.task == .regression, targets.shape == outputs.shape {
             score = Scoring.determination(outputs, targets)
@@ -94,7 +110,7 @@ struct PredictCommand: ParsableCommand {
             fields[model.task == .classification ? "accuracy" : "r2"] = score
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]
-            print(String(decoding: try encoder.encode(fields), as: UTF8.self))
+            try Console.result(String(decoding: try encoder.encode(fields), as: UTF8.self) + "\n")
         } else if let score {
             Console.note(
                 model.task == .classification

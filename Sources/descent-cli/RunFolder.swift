@@ -8,19 +8,47 @@ import Torch
 /// The folder of one run: model, report, metrics, page and checkpoint.
 struct RunFolder {
     let path: String
+    /// Whether this run made the folder.
+    private let isNew: Bool
 
     /// Creates the folder and checks that files can be written there, before any time is spent.
     init(path: String) throws {
         self.path = path
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
+        isNew = !FileManager.default.fileExists(atPath: path)
+        let code = path.isEmpty ? ENOENT : Self.makeFolder(path)
+        guard code == 0 else {
             throw DataError(
-                subject: path, problem: "the run folder cannot be made (\(Self.reason(error)))",
+                subject: path.isEmpty ? "--out ''" : path,
+                problem: "the run folder cannot be made (\(String(cString: strerror(code))))",
                 advice: "Give another folder with --out")
         }
-        try AtomicFile.write([UInt8](), to: path + "/.probe")
+        do {
+            try AtomicFile.write([UInt8](), to: path + "/.probe")
+        } catch {
+            discardIfNew()
+            throw error
+        }
         try? FileManager.default.removeItem(atPath: path + "/.probe")
+    }
+
+    /// Makes the folder and those above it; 0 or an error number.
+    private static func makeFolder(_ path: String) -> Int32 {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
+            return isFolder.boolValue ? 0 : ENOTDIR
+        }
+        // NSString's deletingLastPathComponent traps on a name of one letter.
+        if let slash = path.dropLast().lastIndex(of: "/"), slash != path.startIndex {
+            let code = makeFolder(String(path[..<slash]))
+            if code != 0 { return code }
+        }
+        return mkdir(path, 0o777) == 0 || errno == EEXIST ? 0 : errno
+    }
+
+    /// Removes the folder of a run that failed, unless it was there before or holds a checkpoint.
+    func discardIfNew() {
+        guard isNew, !FileManager.default.fileExists(atPath: checkpointPath) else { return }
+        try? FileManager.default.removeItem(atPath: path)
     }
 
     /// A folder name for a data set or file.
@@ -28,11 +56,6 @@ struct RunFolder {
         let base = (name as NSString).lastPathComponent
         let stem = (base as NSString).deletingPathExtension
         return stem.isEmpty ? "run" : stem
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
-        return String(cString: strerror(Int32(underlying.code)))
     }
 
     private var checkpointPath: String { path + "/checkpoint/state.safetensors" }
@@ -72,14 +95,25 @@ struct RunFolder {
     }
 
     func writeResults(model: TrainedModel, report: FitReport, data: LoadedData, arguments: [String]) throws {
+        let numbers = [UInt8](try JSONEncoder.report.encode(report))
+        let config = ["command": ["descent"] + arguments, "version": [Version.text], "torch": [Runtime.version]]
+        let command = [UInt8](try JSONEncoder.report.encode(config))
+        let page = try ReportPage(model: model, report: report, data: data).render()
         try model.save(to: path + "/model.safetensors")
+        try AtomicFile.write(numbers, to: path + "/report.json")
+        try AtomicFile.write(command, to: path + "/config.json")
+        try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
+    }
+}
+
+extension JSONEncoder {
+    /// Sorted and indented; numbers that JSON lacks become texts, so that a failed run still has its report.
+    static var report: JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        try AtomicFile.write([UInt8](try encoder.encode(report)), to: path + "/report.json")
-        let config = ["command": ["descent"] + arguments, "version": [Version.text], "torch": [Runtime.version]]
-        try AtomicFile.write([UInt8](try encoder.encode(config)), to: path + "/config.json")
-        let page = try ReportPage(model: model, report: report, data: data).render()
-        try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return encoder
     }
 }
 
