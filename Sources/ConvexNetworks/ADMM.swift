@@ -118,8 +118,10 @@ final class ADMM {
         maps: PatternOperator, targets: Tensor, loss: any Loss, penalty: GroupLasso, settings: ADMMSettings,
         system: CoupledSystem? = nil
     ) throws(TorchError) {
-        precondition(
-            settings.splitting == .three || loss is SquaredLoss, "the two-split ADMM holds the squared loss only")
+        guard settings.splitting == .three || loss is SquaredLoss else {
+            throw TorchError(
+                operation: "ADMM", message: "the two-split method holds the squared loss only; use three splits")
+        }
         self.maps = maps
         self.targets = targets
         self.loss = loss

@@ -55,6 +55,8 @@ public struct FitOptions: Sendable {
     /// The loss for a task: the named one, or the task's default.
     func resolvedLoss(_ task: Task, outputs classes: Int) -> any Loss {
         if let loss, let found = LossCatalogue.named(loss) { return found }
+        // The paper's splitting keeps the squared loss inside its linear system.
+        if convex.admm.splitting == .two { return SquaredLoss() }
         switch task {
         case .regression: return SquaredLoss()
         case .classification: return classes == 2 ? LogisticLoss() : SoftmaxLoss()

@@ -57,7 +57,7 @@ struct EstimatorTests {
     func certificates(patterns: FitOptions.Patterns, formulation: Formulation) throws {
         var options = FitOptions.small(patterns, penalty: 0.5)
         options.convex.formulation = formulation
-        options.convex.maxIterations = 400
+        options.convex.maxIterations = 1500
         options.neurons = 16
         let report = try trained(options, Problem(rows: 60, seed: 6).data(.classification)).report
         let gap = try #require(report.relativeGap)
