@@ -166,7 +166,7 @@ def first_time(result: dict, reached) -> float | None:
 def time_to_accuracy(result: dict, target: float) -> float | None:
     """Returns when the test accuracy first was at least `target`; the run's end counts when the history has none."""
     def reached(point):
-        value = fraction(point.get("testAccuracy"))
+        value = fraction(point.get("testScore"))
         return value is not None and value >= target - 1e-9
     found = first_time(result, reached)
     final = fraction(result.get("testAccuracy"))
@@ -175,7 +175,7 @@ def time_to_accuracy(result: dict, target: float) -> float | None:
 
 def best_accuracy(result: dict) -> float | None:
     """Returns the highest test accuracy in the history or at the end."""
-    values = [fraction(p.get("testAccuracy")) for p in history(result)] + [fraction(result.get("testAccuracy"))]
+    values = [fraction(p.get("testScore")) for p in history(result)] + [fraction(result.get("testAccuracy"))]
     return max((v for v in values if v is not None), default=None)
 
 
