@@ -20,6 +20,8 @@ def load(folder_or_file) -> dict[str, np.ndarray]:
 def scaled(model: dict, x: np.ndarray) -> np.ndarray:
     """Returns the rows as the first layer sees them."""
     x = np.asarray(x, np.float64)
+    if "input.columns" in model:  # columns that hold nothing were dropped
+        x = x[:, model["input.columns"].astype(int)]
     return (x - model["input.mean"]) / model["input.scale"] if "input.mean" in model else x
 
 
