@@ -41,8 +41,8 @@ bench: ## measure against the peers named in Benchmarks
 	@scripts/bootstrap
 	Benchmarks/run $(ARGS)
 
-study: build ## compare pattern sources over seeds and data sets
-	Benchmarks/study $(ARGS)
+study: build ## the comparisons behind the defaults, about an hour
+	Benchmarks/run study $(ARGS)
 
 docs: ## build the documentation of every library
 	@scripts/bootstrap --no-data

@@ -35,6 +35,15 @@ from common import DATA, RAW, finite, first_time, fit, number
 
 
 def rows_and_targets(name: str, options) -> tuple[np.ndarray, np.ndarray]:
+    """Returns raw features and targets: one column of signs, or one per class, of mean 0 and deviation 1.
+
+    descent standardises the targets of a regression; on these it has nothing to do.
+    """
+    x, targets = labelled_rows(name, options)
+    return x, (targets - targets.mean(axis=0)) / targets.std(axis=0)
+
+
+def labelled_rows(name: str, options) -> tuple[np.ndarray, np.ndarray]:
     """Returns raw features and targets (±1 in one column, or one column per class)."""
     if name == "fashion-2-8":
         x, y = fashion.load("train", classes=[2, 8], rows=options.rows)
@@ -130,8 +139,7 @@ def solve_descent(executable, name: str, x, targets, gates, beta: float, options
     folder.parent.mkdir(parents=True, exist_ok=True)
     np.save(gate_file, gates.astype(options.dtype))
     flags = ["--formulation", "gated", "--loss", "squared", "--penalty", beta, "--gates", gate_file, "--bias",
-             "--no-standardize", "--dtype", options.dtype, "--tolerance", options.tolerance / 10,
-             "--max-iterations", 20000, "--out", folder]
+             "--no-standardize", "--tolerance", options.tolerance, "--max-iterations", 20000, "--out", folder]
     result = fit(executable, data, *flags, options=options)
     try:
         result["blocks"] = model_file.gated_blocks(model_file.load(folder))
@@ -189,7 +197,7 @@ def options_from_command_line():
     parser.add_argument("--gates", type=int, default=50, help="Gaussian gates to draw")
     parser.add_argument("--penalty", type=float, default=1.0, help="β per 1,000 rows")
     parser.add_argument("--tolerance", type=float, default=1e-4, help="relative distance from the best objective")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="arithmetic of both")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="arithmetic of pyscnn; descent chooses its own")
     parser.add_argument("--scnn-iterations", type=int, default=10000, help="limit for R-FISTA (pyscnn's default)")
     parser.add_argument("--scnn-seconds", type=float, default=120, help="limit for R-FISTA on each data set")
     parser.add_argument("--scnn-tolerance", type=float, default=1e-16,
@@ -211,7 +219,7 @@ def main():
                "s, descent", "s, pyscnn", "times faster", "process s, descent", "call s, pyscnn"]
     notes = [f"s: until the objective is within {options.tolerance:g} (relative) of the better of the two final "
              "values; both final values come from one NumPy function in float64.",
-             f"{options.dtype}, {common.THREADS} threads, pyscnn backend {options.scnn_backend}; "
+             f"{common.THREADS} threads, pyscnn in {options.dtype}, backend {options.scnn_backend}; "
              "its seconds exclude setup and metrics, descent's are its own clock."]
     notes += [found["complaint"] for found in data.values() if found["complaint"]]
     common.publish(options.name or "pyscnn", "Gated ReLU against pyscnn (R-FISTA)", columns, rows, notes,

@@ -194,8 +194,8 @@ private struct FitEngine {
             let chosen = PatternGrowth().select(found, count: growthStep, penalty: 0)
             return grownProgram(found, chosen, base: nil)
         case .given(let network):
-            var coordinates = network
-            if let space { coordinates.hidden = space.project(network.hidden, x: rawFeatures) }
+            var coordinates = network.converted(like: x)
+            if let space { coordinates.hidden = space.project(coordinates.hidden, x: rawFeatures) }
             return program(of: coordinates)
         case .network(let units):
             let run = StochasticRun(units: units, epochs: settings.epochs, seed: settings.seed)

@@ -75,8 +75,6 @@ public struct ConvexSettings: Sendable {
     public var refreshes = 0
     /// Settings of the solver.
     public var admm = ADMMSettings()
-    /// Precision of the solve.
-    public var dtype = DType.float32
     /// Seed of everything random.
     public var seed: UInt64 = 0
 

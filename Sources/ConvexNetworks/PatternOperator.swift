@@ -15,6 +15,8 @@ public final class PatternOperator {
     /// Row scales r of the cone constraints `r_j E_i x_j' u ≥ 0`, shape `n`; any positive scale leaves the cone as is.
     public let rowScale: Tensor
 
+    /// Whether element-wise work runs in the fused kernels; tensor operators do it otherwise, on any device.
+    let usesKernels: Bool
     /// Rows in one chunk.
     let chunk: Int
     /// Products of matrices done so far, in floating-point operations.
@@ -24,15 +26,19 @@ public final class PatternOperator {
     public var n: Int { x.shape[0] }
     /// Columns d.
     public var d: Int { x.shape[1] }
-    var usesKernels: Bool { x.device.kind == .cpu }
 
     /// Creates the maps.
-    public init(x: Tensor, mask: Tensor, layout: BlockLayout, rowScale: Tensor) {
+    public convenience init(x: Tensor, mask: Tensor, layout: BlockLayout, rowScale: Tensor) {
+        self.init(x: x, mask: mask, layout: layout, rowScale: rowScale, usesKernels: x.device.kind == .cpu)
+    }
+
+    init(x: Tensor, mask: Tensor, layout: BlockLayout, rowScale: Tensor, usesKernels: Bool) {
         precondition(mask.shape == [x.shape[0], layout.patterns], "mask \(mask.shape) for x \(x.shape)")
         self.x = x
         self.mask = mask
         self.layout = layout
         self.rowScale = rowScale
+        self.usesKernels = usesKernels
         // 8 MiB of products stay in the last-level cache of current machines; a GPU wants fewer, larger products.
         let elements = x.device.kind == .cpu ? 2_000_000 : 200_000_000
         chunk = max(64, elements / max(1, layout.columns))

@@ -33,6 +33,15 @@ public struct TwoLayerNetwork: Sendable {
         unitGroup = unitPattern
     }
 
+    /// The same network in the precision and on the device of `x`.
+    func converted(like x: Tensor) -> TwoLayerNetwork {
+        var copy = self
+        copy.hidden = hidden.to(device: x.device).to(x.dtype)
+        copy.output = output.to(device: x.device).to(x.dtype)
+        copy.gates = gates?.to(device: x.device).to(x.dtype)
+        return copy
+    }
+
     /// Rebuilds the network from a solution of the convex program .
     ///
     /// Block `v_b` with norm `r > 0` becomes the unit `w₁ = v_b/√r` with output weights `±√r` times its direction.

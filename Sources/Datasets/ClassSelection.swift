@@ -4,7 +4,7 @@ struct ClassSelection {
     private let subject: String
 
     /// Checks that the numbers name two or more classes of the data, none twice.
-    init(_ numbers: [Int], of dataset: Dataset, task: Task, subject: String) throws {
+    init(_ numbers: [Int], of dataset: Dataset, task: PredictionTask, subject: String) throws {
         guard task == .classification else {
             throw DataError(subject, "the data pose a regression, which has no classes", "Leave the option away")
         }

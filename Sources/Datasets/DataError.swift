@@ -27,7 +27,7 @@ public struct DataError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// What a network learns to predict.
-public enum Task: String, Sendable, Codable, CaseIterable {
+public enum PredictionTask: String, Sendable, Codable, CaseIterable {
     /// One of several classes.
     case classification
     /// One or more numbers.

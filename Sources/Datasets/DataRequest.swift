@@ -9,7 +9,7 @@ public struct DataRequest: Sendable {
     /// What to predict: a column by name or number from 1, an array of an archive, or a file beside a `.npy` file.
     public var target: String?
     /// What to learn; nil to find it from the values of the target.
-    public var task: Task?
+    public var task: PredictionTask?
     /// The classes to keep, relabelled in this order: their own numbers where every class is named by a whole number,
     /// otherwise their positions in the class names.
     public var classes: [Int]?
@@ -22,7 +22,7 @@ public struct DataRequest: Sendable {
 
     /// Makes a request for all rows of `source`, with everything else as it is found there.
     public init(
-        source: String, test: String? = nil, dataFolder: String? = nil, target: String? = nil, task: Task? = nil,
+        source: String, test: String? = nil, dataFolder: String? = nil, target: String? = nil, task: PredictionTask? = nil,
         classes: [Int]? = nil, subset: Int? = nil, seed: UInt64 = 0, encoding: TableEncoding? = nil
     ) {
         self.source = source
@@ -44,10 +44,10 @@ public struct LoadedData: Sendable {
     /// The rows to test on, with the same columns and classes.
     public var test: Dataset?
     /// What there is to learn.
-    public var task: Task
+    public var task: PredictionTask
 
     /// Makes loaded data of their parts.
-    public init(train: Dataset, test: Dataset? = nil, task: Task) {
+    public init(train: Dataset, test: Dataset? = nil, task: PredictionTask) {
         self.train = train
         self.test = test
         self.task = task

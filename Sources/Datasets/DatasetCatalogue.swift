@@ -44,7 +44,7 @@ public struct DatasetEntry: Sendable {
     /// The number of training and test rows together.
     public let rows: Int
     /// What there is to learn.
-    public let task: Task
+    public let task: PredictionTask
     /// The name of each class, in order; empty where their numbers are their names.
     public let classNames: [String]
 

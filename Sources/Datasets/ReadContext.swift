@@ -8,14 +8,14 @@ struct ReadContext {
     /// The target as the request names it.
     var target: String?
     /// The task that was asked for.
-    var task: Task?
+    var task: PredictionTask?
     /// The encoding to read by; nil to make one.
     var encoding: TableEncoding?
     /// Whether a file without target is an error.
     var needsTarget: Bool
 
     /// The task asked for, by the request or by the encoding.
-    var knownTask: Task? { encoding?.task ?? task }
+    var knownTask: PredictionTask? { encoding?.task ?? task }
 
     /// The file's name without folder and extensions.
     var name: String {
@@ -31,7 +31,7 @@ struct ReadContext {
 extension Dataset {
     /// Stores the classes, or the numbers, that `values` hold, and how they were encoded.
     mutating func setTarget(
-        _ values: TargetValues, task: Task, name: String, encoding: TableEncoding, known: TableEncoding?
+        _ values: TargetValues, task: PredictionTask, name: String, encoding: TableEncoding, known: TableEncoding?
     ) throws {
         var encoding = encoding
         encoding.task = task

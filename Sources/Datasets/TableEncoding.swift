@@ -50,11 +50,11 @@ public struct TableEncoding: Sendable, Codable, Equatable {
     /// The classes of the training file, in class order, before any selection; empty for regression.
     public var classNames: [String]
     /// What the training file was read for.
-    public var task: Task
+    public var task: PredictionTask
 
     /// Makes an encoding.
     public init(
-        columns: [Column] = [], targetName: String, targetPosition: Int? = nil, classNames: [String] = [], task: Task
+        columns: [Column] = [], targetName: String, targetPosition: Int? = nil, classNames: [String] = [], task: PredictionTask
     ) {
         self.columns = columns
         self.targetName = targetName

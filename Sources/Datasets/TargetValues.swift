@@ -14,7 +14,7 @@ struct TargetValues {
     var firstTextLine: Int?
 
     /// What to learn: what was asked for, else what the values suggest, with a notice that says why.
-    func task(asked: Task?) throws -> (task: Task, notice: String?) {
+    func task(asked: PredictionTask?) throws -> (task: PredictionTask, notice: String?) {
         if text != nil {
             guard asked != .regression else {
                 throw DataError(
@@ -34,7 +34,7 @@ struct TargetValues {
         return (.regression, "the \(title) holds \(values): regression")
     }
 
-    private func textTask(asked: Task?) throws -> (task: Task, notice: String?) {
+    private func textTask(asked: PredictionTask?) throws -> (task: PredictionTask, notice: String?) {
         let distinct = Set(text ?? [])
         guard distinct.count <= 2 || distinct.count < numbers.count else {
             throw DataError(

@@ -102,8 +102,13 @@ public struct ConvexRegressor: Sendable {
 }
 
 extension FittedModel {
-    /// Predicted class of each row.
+    /// Predicted class of each row of features `n × d`.
     ///
     /// - Throws: `DataError` when the number of columns differs from the training data's.
     public func predict(_ features: Tensor) throws -> [Int] { try model.predictedLabels(features) }
+
+    /// Outputs `n × C`: predicted values of a regression in the targets' units, scores of a classification.
+    ///
+    /// - Throws: `DataError` when the number of columns differs from the training data's.
+    public func outputs(_ features: Tensor) throws -> Tensor { try model.outputs(features) }
 }

@@ -1,6 +1,7 @@
 import ConvexNetworks
 import Datasets
 import Proximal
+import Torch
 
 /// How a model is chosen and trained; every field has a default that needs no knowledge of optimisation.
 public struct FitOptions: Sendable {
@@ -42,6 +43,8 @@ public struct FitOptions: Sendable {
     public var standardiser: Standardiser?
     /// Fraction of the training rows held out for the validation score; nil for the default.
     public var validation: Double?
+    /// Precision of the solve; nil for double where it costs little, single otherwise.
+    public var precision: DType?
     /// Rows up to which the penalty is chosen by cross-validation.
     public var crossValidationRows = 25_000
     /// Folds of the cross-validation.
@@ -52,8 +55,18 @@ public struct FitOptions: Sendable {
     /// Creates the default options.
     public init() {}
 
+    /// The precision of a solve: double where a product with all the data takes milliseconds.
+    ///
+    /// Multipliers in single precision certify about 1e-3 and no better.
+    func resolvedPrecision(rows: Int, columns: Int, outputs: Int) -> DType {
+        if let precision { return precision }
+        let d = Double(min(rows, columns))
+        let patterns = Double(Sizes(options: self, rows: rows).patterns)
+        return Double(rows) * d * patterns * Double(max(1, outputs)) <= 1e8 ? .float64 : .float32
+    }
+
     /// The loss for a task: the named one, or the task's default.
-    func resolvedLoss(_ task: Task, outputs classes: Int) -> any Loss {
+    func resolvedLoss(_ task: PredictionTask, outputs classes: Int) -> any Loss {
         if let loss, let found = LossCatalogue.named(loss) { return found }
         // The paper's splitting keeps the squared loss inside its linear system.
         if convex.admm.splitting == .two { return SquaredLoss() }
@@ -81,7 +94,7 @@ public struct FitReport: Sendable, Codable {
     /// Name of the method.
     public var method = "convex"
     /// What is predicted.
-    public var task: Task
+    public var task: PredictionTask
     /// The convex program.
     public var formulation: Formulation
     /// Name of the loss.

@@ -10,7 +10,7 @@ extension TrainedModel {
         var formatVersion = 1
         var formulation: Formulation
         var hasBias: Bool
-        var task: Task
+        var task: PredictionTask
         var classNames: [String]
         var targetNames: [String]
         var featureNames: [String]

@@ -51,7 +51,7 @@ public struct ModelTrainer {
     /// Bytes that the main solve will need, data included: stated before a run starts.
     public func estimatedBytes(rows: Int, columns: Int, outputs: Int) -> Int {
         let sizes = Sizes(options: options, rows: rows)
-        let element = options.convex.dtype.byteCount
+        let element = options.resolvedPrecision(rows: rows, columns: columns, outputs: outputs).byteCount
         let d = min(rows, columns + (options.hasBias ? 1 : 0))
         let shared = sizes.isStochastic && options.convex.formulation == .relu
         let perPattern = shared ? 1 : outputs * (options.convex.formulation == .relu ? 2 : 1)
@@ -119,7 +119,9 @@ private final class TrainingRun {
         train = kept
         held = heldOut
         let method = options.standardisation ?? (data.train.imageShape == nil ? .perColumn : .global)
-        let dtype = options.convex.dtype
+        let dtype = options.resolvedPrecision(
+            rows: train.count, columns: train.features.shape[1],
+            outputs: max(data.train.classNames.count, data.train.targetNames.count))
         loss = options.resolvedLoss(data.task, outputs: data.train.classNames.count)
         let fitted = options.standardiser ?? Standardiser(fitting: train.features, method: method)
         standardiser = fitted
@@ -131,6 +133,11 @@ private final class TrainingRun {
         }
         targets = EncodedTargets(train, task: data.task, loss: loss, dtype: dtype)
         x = try design(train)
+        guard x.isFinite, targets.matrix.isFinite else {
+            throw DataError(
+                subject: data.train.name, problem: "some values are too large for \(dtype)",
+                advice: "Rescale those columns or the target, or ask for double precision (--dtype float64)")
+        }
         heldX = try held.map(design)
         testX = try data.test.map(design)
         try checkPatterns()
@@ -206,7 +213,8 @@ private final class TrainingRun {
         notices += result.notices
         let model = self.model(result.solution.network)
         var reporter = ReportBuilder(
-            options: options, data: data, rows: train.count, model: model, result: result, loss: loss)
+            options: options, data: data, rows: train.count, model: model, result: result, loss: loss,
+            dtype: x.dtype)
         reporter.fillScores(
             train: score(result.solution.network, x, train),
             held: heldX.map { score(result.solution.network, $0, held!) },

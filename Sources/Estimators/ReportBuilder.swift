@@ -8,10 +8,11 @@ import Torch
 /// Collects the numbers of a run into its report.
 struct ReportBuilder {
     var report: FitReport
-    private let task: Task
+    private let task: PredictionTask
 
     init(
-        options: FitOptions, data: LoadedData, rows: Int, model: TrainedModel, result: FitResult, loss: any Loss
+        options: FitOptions, data: LoadedData, rows: Int, model: TrainedModel, result: FitResult, loss: any Loss,
+        dtype: DType
     ) {
         task = data.task
         let solution = result.solution
@@ -36,7 +37,7 @@ struct ReportBuilder {
             termination: solution.termination.rawValue,
             advice: solution.termination.explanation + (solution.termination.advice.isEmpty ? "" : " ")
                 + solution.termination.advice,
-            seed: options.convex.seed, dtype: "\(options.convex.dtype)", device: options.device,
+            seed: options.convex.seed, dtype: "\(dtype)", device: options.device,
             threads: Runtime.threads, dataHash: data.train.hash, torch: Runtime.version, notices: [], path: [],
             history: [])
     }

@@ -12,7 +12,7 @@ struct EncodedTargets {
     var scale: [Double]
 
     /// Encodes class labels as the loss wants them, or standardises regression targets.
-    init(_ data: Dataset, task: Task, loss: any Loss, dtype: DType) {
+    init(_ data: Dataset, task: PredictionTask, loss: any Loss, dtype: DType) {
         guard task == .classification else {
             let raw = data.targets!.to(.float64)
             let centre = raw.mean(0, keepingRank: true)

@@ -12,7 +12,7 @@ public struct TrainedModel: Sendable {
     /// Whether a column of ones is appended.
     public var hasBias: Bool
     /// What is predicted.
-    public var task: Task
+    public var task: PredictionTask
     /// Class names, in the order of the outputs; empty for regression.
     public var classNames: [String]
     /// Names of the regression targets.
@@ -46,7 +46,7 @@ public struct TrainedModel: Sendable {
     ///
     /// - Throws: `DataError` when the number of columns differs from the training data's.
     public func outputs(_ features: Tensor) throws -> Tensor {
-        let raw = network.predict(try design(features))
+        let raw = network.predict(try design(features, dtype: network.hidden.dtype))
         return raw * Tensor(outputScale).to(raw.dtype) + Tensor(outputMean).to(raw.dtype)
     }
 

@@ -11,6 +11,8 @@ public protocol Loss: Sendable {
     static var summary: String { get }
     /// How class labels become targets.
     static var encoding: TargetEncoding { get }
+    /// Whether targets may be any real numbers, as in regression.
+    static var acceptsValues: Bool { get }
 
     /// The summed loss.
     func value(_ z: Tensor, _ y: Tensor) -> Double
@@ -20,6 +22,11 @@ public protocol Loss: Sendable {
     func prox(_ point: Tensor, _ y: Tensor, step: Double) -> Tensor
     /// The conjugate `L*(η) = sup_z ⟨η, z⟩ − L(z, y)`. `eta` must be `t` times a (sub)gradient with `0 ≤ t ≤ 1`.
     func conjugate(_ eta: Tensor, _ y: Tensor) -> Double
+}
+
+extension Loss {
+    /// Most losses are for class labels.
+    public static var acceptsValues: Bool { false }
 }
 
 /// How class labels become the columns of the target matrix.
@@ -52,6 +59,8 @@ public struct SquaredLoss: Loss {
     public static let summary = "half the sum of squared differences"
     /// How class labels become targets.
     public static let encoding = TargetEncoding.oneHot
+    /// Whether targets may be any real numbers.
+    public static let acceptsValues = true
 
     /// Creates the loss.
     public init() {}
@@ -105,6 +114,8 @@ public struct HuberLoss: Loss {
     public static let summary = "squared for small residuals, absolute beyond delta = 1: regression with outliers"
     /// How class labels become targets.
     public static let encoding = TargetEncoding.oneHot
+    /// Whether targets may be any real numbers.
+    public static let acceptsValues = true
 
     /// Residual at which the loss turns from quadratic to linear; > 0.
     public var delta: Double

@@ -4,6 +4,7 @@ import Datasets
 import Estimators
 import Foundation
 import Interchange
+import Proximal
 import RunLog
 import Torch
 
@@ -33,17 +34,6 @@ struct FitCommand: ParsableCommand {
     }
 
     mutating func run() throws {
-        do {
-            try execute()
-        } catch let code as ExitCode {
-            throw code
-        } catch {
-            Console.note("descent: \(ErrorText.oneLine(error))")
-            throw ExitCode(1)
-        }
-    }
-
-    private func execute() throws {
         if let threads = running.threads { Runtime.threads = threads }
         let isQuiet = running.quiet
         let loaded = try loadData(data.request(seed: running.seed))
@@ -123,7 +113,7 @@ struct FitCommand: ParsableCommand {
         options.convex.timeLimit = solver.timeLimit
         options.convex.refreshes = model.refreshes
         options.convex.epochs = model.epochs
-        options.convex.dtype = solver.dtype == .float64 ? .float64 : .float32
+        options.precision = solver.dtype.map { $0 == .float64 ? .float64 : .float32 }
         options.convex.seed = running.seed
         options.loss = model.loss
         if let penalty = model.penalty { options.penalty = .fixed(penalty) }
@@ -143,10 +133,13 @@ struct FitCommand: ParsableCommand {
             if model.patterns == nil, model.gates == nil { options.patterns = .sampled(32) }
         }
         try solver.checkDevice()
-        if loaded.task == .regression, let loss = model.loss, !["squared", "huber"].contains(loss) {
+        if loaded.task == .regression, let name = model.loss, let loss = LossCatalogue.named(name),
+            !type(of: loss).acceptsValues
+        {
+            let suited = LossCatalogue.all.filter { type(of: $0).acceptsValues }.map { type(of: $0).name }
             throw DataError(
-                subject: "--loss \(loss)", problem: "is for classes, but the target holds values",
-                advice: "Use --loss squared or huber, or --task classification")
+                subject: "--loss \(name)", problem: "is for classes, but the target holds values",
+                advice: "Use --loss \(suited.joined(separator: " or ")), or --task classification")
         }
         return options
     }

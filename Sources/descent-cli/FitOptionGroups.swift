@@ -10,7 +10,7 @@ import Torch
 
 extension Formulation: ExpressibleByArgument {}
 extension OutputSharing: ExpressibleByArgument {}
-extension Datasets.Task: ExpressibleByArgument {}
+extension PredictionTask: ExpressibleByArgument {}
 
 /// What to train on.
 struct DataOptions: ParsableArguments {
@@ -25,7 +25,7 @@ struct DataOptions: ParsableArguments {
     var target: String?
 
     @Option(help: "classification or regression; found from the target unless given.")
-    var task: Datasets.Task?
+    var task: PredictionTask?
 
     @Option(help: ArgumentHelp("File to score on, in the same format.", valueName: "file"))
     var test: String?
@@ -166,6 +166,7 @@ struct ModelOptions: ParsableArguments {
             options.patterns = .network
         } else if patterns.hasPrefix("from:") {
             let base = try TrainedModel.load(ModelPath.resolve(String(patterns.dropFirst(5))))
+            try checkPreparation(of: base)
             options.standardiser = base.standardiser
             options.hasBias = base.hasBias
             options.patterns = .source(.given(base.network))
@@ -173,6 +174,18 @@ struct ModelOptions: ParsableArguments {
             throw DataError(
                 subject: "--patterns \(patterns)", problem: "is neither a number, 'grow', 'network' nor 'from:MODEL'",
                 advice: "Try --patterns 64, or --patterns from:runs/a/model.safetensors")
+        }
+    }
+
+    /// A model's patterns only mean something on features prepared as the model's were.
+    private func checkPreparation(of base: TrainedModel) throws {
+        for (flag, isRefused) in [
+            ("--no-bias", !bias && base.hasBias),
+            ("--no-standardize", !standardize && base.standardiser.method != .none),
+        ] where isRefused {
+            throw DataError(
+                subject: flag, problem: "contradicts the model that --patterns names: it was trained without this flag",
+                advice: "Leave \(flag) out, or take a model trained with it")
         }
     }
 }
@@ -213,8 +226,9 @@ struct SolverOptions: ParsableArguments {
             "ADMM penalty parameter ρ for unit-norm rows; by the penalty unless given.", valueName: "number"))
     var rho: Double?
 
-    @Option(help: "Precision of the solve; certificates are always recomputed in float64.")
-    var dtype = Precision.float32
+    @Option(
+        help: "Precision of the solve; double where it costs little unless given. Certificates are always in float64.")
+    var dtype: Precision?
 
     @Option(help: "cpu, cuda or cuda:1.")
     var device = "cpu"

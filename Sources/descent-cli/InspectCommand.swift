@@ -20,18 +20,12 @@ struct InspectCommand: ParsableCommand {
     @Argument(help: "A model file, or the run folder that holds it.") var model: String
 
     mutating func run() throws {
-        do {
-            let path = ModelPath.resolve(model)
-            let file = try SafeTensors.read(path)
-            if file.metadata["descent"] != nil { describe(try TrainedModel.load(path)) }
-            for (name, array) in file.tensors {
-                print(
-                    "\(name.padding(toLength: 16, withPad: " ", startingAt: 0))  \(array.elementType.rawValue)  \(array.shape)"
-                )
-            }
-        } catch {
-            Console.note("descent: \(ErrorText.oneLine(error))")
-            throw ExitCode(1)
+        let path = ModelPath.resolve(model)
+        let file = try SafeTensors.read(path)
+        if file.metadata["descent"] != nil { describe(try TrainedModel.load(path)) }
+        for (name, array) in file.tensors {
+            let label = name.padding(toLength: 16, withPad: " ", startingAt: 0)
+            print("\(label)  \(array.elementType.rawValue)  \(array.shape)")
         }
     }
 

@@ -34,17 +34,6 @@ struct PredictCommand: ParsableCommand {
     var json = false
 
     mutating func run() throws {
-        do {
-            try execute()
-        } catch let code as ExitCode {
-            throw code
-        } catch {
-            Console.note("descent: \(ErrorText.oneLine(error))")
-            throw ExitCode(1)
-        }
-    }
-
-    private func execute() throws {
         let model = try TrainedModel.load(ModelPath.resolve(self.model))
         var request = DataRequest(source: source)
         request.dataFolder = data

@@ -22,29 +22,7 @@ struct CUDATests {
     @Test("Every pass gives the same numbers", arguments: Layouts.names, OperatorTests.floats)
     func passes(name: String, kind: (dtype: DType, tolerance: Double)) {
         let host = Layouts.maps(name, n: 200, dtype: kind.dtype, seed: 1)
-        let device = moved(host)
-        var random = RandomSource(2)
-        let tolerance = 10 * kind.tolerance
-        let q = random.tensor([host.d, host.layout.coupledColumns], dtype: kind.dtype)
-        let u = random.tensor([host.d, host.layout.columns], dtype: kind.dtype)
-        let r = random.tensor([host.n, host.layout.outputs], dtype: kind.dtype)
-        let w = random.tensor([host.n, host.layout.columns], dtype: kind.dtype)
-        func there(_ tensor: Tensor) -> Tensor { tensor.to(device: .cuda) }
-        #expect(distance(device.forward(there(q)), host.forward(q)) < tolerance)
-        #expect(distance(device.adjoint(there(r)), host.adjoint(r)) < tolerance)
-        #expect(distance(device.normal(there(q)), host.normal(q)) < tolerance)
-        #expect(
-            distance(device.rightHandSide(data: there(r), cone: there(w)), host.rightHandSide(data: r, cone: w))
-                < tolerance)
-        var (one, two) = (w, there(w))
-        let (fitted, sums) = host.updateCone(u, &one, relaxation: 1.6)
-        let (fittedThere, sumsThere) = device.updateCone(there(u), &two, relaxation: 1.6)
-        #expect(distance(fittedThere, fitted) < tolerance)
-        #expect(distance(two, one) < tolerance)
-        #expect(
-            distance(
-                [sumsThere.primal, sumsThere.change, sumsThere.size, sumsThere.violation],
-                [sums.primal, sums.change, sums.size, sums.violation]) < tolerance)
+        expectSamePasses(moved(host), host, tolerance: 10 * kind.tolerance)
     }
 
     @Test("A short run gives the same iterate", arguments: Formulation.allCases, [LinearSolver.automatic, .gram])

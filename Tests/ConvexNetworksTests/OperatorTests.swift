@@ -106,6 +106,15 @@ struct OperatorTests {
         #expect(maps.flops > 0)
     }
 
+    @Test("The fused kernels give what tensor operators give", arguments: Layouts.names, floats)
+    func kernels(name: String, kind: (dtype: DType, tolerance: Double)) {
+        let fused = Layouts.maps(name, n: 200, dtype: kind.dtype, seed: 1)
+        let composed = PatternOperator(
+            x: fused.x, mask: fused.mask, layout: fused.layout, rowScale: fused.rowScale, usesKernels: false)
+        #expect(fused.usesKernels)
+        expectSamePasses(composed, fused, tolerance: 10 * kind.tolerance)
+    }
+
     @Test("One thread and two threads agree to round-off", arguments: Layouts.names)
     func threads(name: String) {
         var random = RandomSource(9)
@@ -126,4 +135,28 @@ struct OperatorTests {
         let (w, r) = (random.tensor([300, layout.columns]), random.tensor([300, layout.outputs]))
         for (one, two) in zip(run(1, u, w, r), run(2, u, w, r)) { #expect(distance(one, two) < 1e-12) }
     }
+}
+
+/// Expects every pass of two operators on the same problem to agree, on whatever devices they are.
+func expectSamePasses(_ other: PatternOperator, _ reference: PatternOperator, tolerance: Double) {
+    var random = RandomSource(2)
+    let (layout, dtype) = (reference.layout, reference.x.dtype)
+    let q = random.tensor([reference.d, layout.coupledColumns], dtype: dtype)
+    let u = random.tensor([reference.d, layout.columns], dtype: dtype)
+    let r = random.tensor([reference.n, layout.outputs], dtype: dtype)
+    let w = random.tensor([reference.n, layout.columns], dtype: dtype)
+    func there(_ tensor: Tensor) -> Tensor { tensor.to(device: other.x.device) }
+    #expect(distance(other.forward(there(q)), reference.forward(q)) < tolerance)
+    #expect(distance(other.adjoint(there(r)), reference.adjoint(r)) < tolerance)
+    #expect(distance(other.normal(there(q)), reference.normal(q)) < tolerance)
+    #expect(
+        distance(other.rightHandSide(data: there(r), cone: there(w)), reference.rightHandSide(data: r, cone: w))
+            < tolerance)
+    var (one, two) = (w, there(w))
+    let (fitted, sums) = reference.updateCone(u, &one, relaxation: 1.6)
+    let (otherFitted, otherSums) = other.updateCone(there(u), &two, relaxation: 1.6)
+    #expect(distance(otherFitted, fitted) < tolerance)
+    #expect(distance(two, one) < tolerance)
+    let list = { (s: ConeSums) in [s.primal, s.change, s.size, s.violation] }
+    #expect(distance(list(otherSums), list(sums)) < tolerance)
 }

@@ -8,7 +8,7 @@ struct TableErrorTests {
 
     init() throws { scratch = try Scratch() }
 
-    private func faultOf(_ text: String, target: String? = nil, task: Datasets.Task? = nil) throws -> String {
+    private func faultOf(_ text: String, target: String? = nil, task: Datasets.PredictionTask? = nil) throws -> String {
         fault(DataRequest(source: try scratch.table(text), target: target, task: task))
     }
 

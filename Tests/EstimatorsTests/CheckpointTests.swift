@@ -23,7 +23,7 @@ struct CheckpointTests {
     static let cases = [
         Case(testDescription: "sampled") { _ in },
         Case(testDescription: "gated") { $0.convex.formulation = .gated },
-        Case(testDescription: "float64, joint") { ($0.convex.dtype, $0.convex.sharing) = (.float64, .joint) },
+        Case(testDescription: "float64, joint") { ($0.precision, $0.convex.sharing) = (.float64, .joint) },
         Case(testDescription: "gram") { $0.convex.admm.linearSolver = .gram },
         Case(testDescription: "nystrom") { $0.convex.admm.linearSolver = .nystrom },
         Case(testDescription: "paper") { $0.convex.admm = .paper },

@@ -71,14 +71,15 @@ struct EstimatorTests {
     func agreement(loss: String) throws {
         var options = FitOptions.small(penalty: 1)
         options.loss = loss
-        options.convex.dtype = .float64
+        options.precision = .float64
         options.convex.tolerance = 1e-5
         options.convex.maxIterations = 2000
         let report = try trained(options, Problem(rows: 60, seed: 7).data(.classification)).report
         #expect(report.coneViolation < 1e-3)
         #expect(abs(report.objective - report.convexObjective) < 5e-3 * report.objective)
-        // The scores of the program's own predictions, where the report has them.
-        if let score = report.convexTrainScore { #expect(abs(score - (report.trainAccuracy ?? 0)) < 0.03) }
+        let programScore = try #require(report.convexTrainScore)
+        let networkScore = try #require(report.trainAccuracy)
+        #expect(abs(programScore - networkScore) < 0.03)
     }
 
     @Test("Only the rows that train set the standardisation, and rows held out count as such")

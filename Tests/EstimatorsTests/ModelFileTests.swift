@@ -16,8 +16,8 @@ struct ModelFileTests {
 
     @Test(
         "A model predicts the same after it was saved and loaded",
-        arguments: Formulation.allCases, [Task.classification, .regression])
-    func roundTrip(formulation: Formulation, task: Task) throws {
+        arguments: Formulation.allCases, [PredictionTask.classification, .regression])
+    func roundTrip(formulation: Formulation, task: PredictionTask) throws {
         let problem = Problem(seed: 20)
         for hasBias in [true, false] {
             var options = FitOptions.small(.sampled(12))

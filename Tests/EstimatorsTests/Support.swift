@@ -38,7 +38,7 @@ struct Problem {
     var targets: Tensor { Tensor(values, shape: [values.count, 1]) }
 
     /// The rows as loaded data, for what the classifier and regressor hide.
-    func data(_ task: Task, test: Problem? = nil) -> LoadedData {
+    func data(_ task: PredictionTask, test: Problem? = nil) -> LoadedData {
         let set = { (problem: Problem) in
             Dataset(
                 name: "problem", features: problem.features, labels: task == .classification ? problem.labels : nil,
