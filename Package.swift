@@ -52,16 +52,20 @@ let package = Package(
         library("Proximal", ["Torch"]),
         library("Solvers", ["Torch"]),
         library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
+        library("Optimizers", ["Torch"]),
         library("Datasets", ["Torch", "Interchange"]),
         library("Estimators", ["Torch", "Interchange", "RunLog", "Proximal", "ConvexNetworks", "Datasets"]),
         library(
             "Descent",
-            ["Torch", "Interchange", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Datasets", "Estimators"]),
+            [
+                "Torch", "Interchange", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Optimizers", "Datasets",
+                "Estimators",
+            ]),
         .executableTarget(
             name: "descent",
             dependencies: [
-                "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Datasets", "Estimators",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Optimizers", "Datasets",
+                "Estimators", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/descent-cli", swiftSettings: swiftSettings),
         .target(
@@ -73,6 +77,7 @@ let package = Package(
         tests(
             "ConvexNetworksTests", ["Torch", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "TestSupport"],
             resources: [.copy("Resources")]),
+        tests("OptimizersTests", ["Torch", "Optimizers", "TestSupport"], resources: [.copy("Resources")]),
         tests("DatasetsTests", ["Torch", "Interchange", "Datasets"]),
         .testTarget(
             name: "InterchangeTests", dependencies: ["Interchange"], exclude: ["Generate"],

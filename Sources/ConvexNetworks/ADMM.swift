@@ -17,7 +17,8 @@ public struct ADMMSettings: Sendable, Codable, Equatable {
     public var splitting = Splitting.three
     /// Penalty parameter ρ > 0, for unit-norm rows; a multiple of the default one when `scalesRho`.
     public var rho = 1.0
-    /// Takes ρ as a multiple of `60 β/β_max`, at which runs over four decades of β took equally many iterations.
+    /// Takes ρ as a multiple of `60 c β/β_max` with `c` the loss's typical curvature: at it, runs over four decades
+    /// of β took equally many iterations.
     public var scalesRho = true
     /// Weight ω > 0 of the split `u = v` beside the others.
     public var blockWeight = 1.0

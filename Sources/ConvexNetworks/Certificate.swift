@@ -63,11 +63,20 @@ public struct Certificate: Sendable, Codable, Equatable {
         }
         dualBound = best.value
         scale = best.scale
+        (relativeGap, networkBeatsProgram, statement) = (nil, false, "")
+        self = restated(objective: objective)
+    }
+
+    /// The certificate of another network for the same program.
+    func restated(objective: Double) -> Certificate {
+        var copy = self
+        copy.objective = objective
         let difference = objective - dualBound
         let reference = max(abs(objective), 1e-12)
-        networkBeatsProgram = difference < -1e-9 * reference
-        relativeGap = difference.isFinite ? difference / reference : nil
-        statement = Self.statement(gap: relativeGap, beats: networkBeatsProgram, scale: best.scale)
+        copy.networkBeatsProgram = difference < -1e-9 * reference
+        copy.relativeGap = difference.isFinite ? difference / reference : nil
+        copy.statement = Self.statement(gap: copy.relativeGap, beats: copy.networkBeatsProgram, scale: scale)
+        return copy
     }
 
     private static func statement(gap: Double?, beats: Bool, scale: Double) -> String {

@@ -6,8 +6,8 @@ import Torch
 public struct FitEvent {
     /// Where the run is.
     public var progress: Progress
-    /// The network at hand, when there is one.
-    public var network: TwoLayerNetwork?
+    /// Makes the network at hand, when there is one. Wide data pay a pass over all columns for it.
+    public var network: (() -> TwoLayerNetwork)?
     /// The solver's state with the patterns it belongs to, when a checkpoint can be written.
     public var checkpoint: FitCheckpoint?
 }
@@ -94,28 +94,43 @@ public struct ConvexFit {
         x: Tensor, y: Tensor, resume: FitCheckpoint? = nil, watch: Stopwatch, checks: Bool = true,
         observe: (FitEvent) -> Directive = { _ in .proceed }
     ) throws(TorchError) -> FitResult {
-        var notices: [String] = []
+        var engine = try engine(x: x, y: y, watch: watch, checks: checks)
+        var result = try engine.run(resume: resume, observe: observe)
+        if let space = engine.space {
+            result.notices.insert(
+                "\(x.shape[1]) columns for \(x.shape[0]) rows: solved in the row space of rank \(space.rank)", at: 0)
+            result.rowSpaceRank = space.rank
+        }
+        return result
+    }
+
+    /// Solves for a sequence of penalties with the same patterns: one factor, each solve started at the last one.
+    ///
+    /// - Parameters:
+    ///   - penalties: from large to small, which keeps each start close to its solution.
+    ///   - visit: receives the network of each penalty in turn; may stop the path.
+    /// - Throws: `TorchError` when the engine fails.
+    public func path(
+        x: Tensor, y: Tensor, penalties: [Double], visit: (Int, TwoLayerNetwork) -> Directive
+    ) throws(TorchError) {
+        var engine = try engine(x: x, y: y, watch: Stopwatch(), checks: false)
+        try engine.path(penalties, visit: visit)
+    }
+
+    private func engine(x: Tensor, y: Tensor, watch: Stopwatch, checks: Bool) throws(TorchError) -> FitEngine {
         var space: RowSpace?
-        var features = x
         if x.shape[1] > x.shape[0] {
             space = try watch.measure("rowSpace") { () throws(TorchError) in try RowSpace(x) }
-            features = space!.coordinates
-            notices.append(
-                "\(x.shape[1]) columns for \(x.shape[0]) rows: solved in the row space of rank \(space!.rank)")
         }
-        var engine = FitEngine(
-            settings: settings, loss: loss, x: features, y: y, watch: watch, space: space, rawFeatures: x,
-            checks: checks)
-        var result = try engine.run(resume: resume, observe: observe)
-        result.notices = notices + result.notices
-        result.rowSpaceRank = space?.rank
-        return result
+        return FitEngine(
+            settings: settings, loss: loss, x: space?.coordinates ?? x, y: y, watch: watch, space: space,
+            rawFeatures: x, checks: checks)
     }
 }
 
 /// One fit in progress, in the coordinates it is solved in.
 private struct FitEngine {
-    let settings: ConvexSettings
+    var settings: ConvexSettings
     let loss: any Loss
     let x: Tensor
     let y: Tensor
@@ -153,6 +168,14 @@ private struct FitEngine {
             round += 1
         }
         let objective = initial?.objective(x, y, loss: loss, penalty: settings.penalty)
+        // A run cut short may still be above the feasible network that it started from.
+        if let initial, let objective, settings.formulation == .relu, settings.sharing != .separate,
+            objective < solution.certificate.objective
+        {
+            solution.network = initial
+            solution.certificate = solution.certificate.restated(objective: objective)
+            notices.append("the network that the solve started from has the lower objective, so it is the result")
+        }
         solution.network = lifted(solution.network)
         return FitResult(
             solution: solution, patternCount: program.patterns.count,
@@ -160,6 +183,37 @@ private struct FitEngine {
             penalty: settings.penalty,
             initialNetwork: initial.map(lifted), initialObjective: objective, pricing: pricing, rowSpaceRank: nil,
             notices: notices)
+    }
+
+    mutating func path(_ penalties: [Double], visit: (Int, TwoLayerNetwork) -> Directive) throws(TorchError) {
+        var (program, start) = firstProgram { _ in .proceed }
+        if case .grow = settings.patterns {
+            var growing = self
+            growing.settings.penalty = settings.patternPenalty ?? settings.penalty
+            let found = try growing.run(resume: nil) { _ in .proceed }
+            guard found.solution.network.units > 0 else { return }
+            (program, start) = self.program(of: growing.unlifted(found.solution.network))
+        }
+        let solver = ConvexSolver(settings: settings)
+        let workspace = try ConvexSolver.Workspace(program, settings: settings.admm)
+        var state: ADMMState?
+        for (index, penalty) in penalties.enumerated() {
+            let solution = try solver.solve(
+                workspace, penalty: penalty, warmStart: start, resume: state, checks: false)
+            state = solution.state
+            state?.iteration = 0
+            start = nil
+            if visit(index, lifted(solution.network)) == .stop { return }
+        }
+    }
+
+    /// The network in the coordinates of the solve.
+    private func unlifted(_ network: TwoLayerNetwork) -> TwoLayerNetwork {
+        guard let space else { return network }
+        var copy = network
+        copy.hidden = space.project(network.hidden, x: rawFeatures)
+        copy.gates = network.gates.map { space.project($0, x: rawFeatures) }
+        return copy
     }
 
     private func lifted(_ network: TwoLayerNetwork) -> TwoLayerNetwork {
@@ -194,22 +248,40 @@ private struct FitEngine {
             let chosen = PatternGrowth().select(found, count: growthStep, penalty: 0)
             return grownProgram(found, chosen, base: nil)
         case .given(let network):
-            var coordinates = network.converted(like: x)
-            if let space { coordinates.hidden = space.project(coordinates.hidden, x: rawFeatures) }
-            return program(of: coordinates)
+            return start(from: unlifted(network.converted(like: x)).balanced(), observe)
         case .network(let units):
             let run = StochasticRun(units: units, epochs: settings.epochs, seed: settings.seed)
             var wasStopped = false
-            let network = run.train(x: x, y: y, loss: loss, penalty: settings.penalty) { step, limit in
+            let network = run.train(
+                x: x, y: y, loss: loss, penalty: settings.patternPenalty ?? settings.penalty
+            ) { step, limit in
                 let progress = Progress(phase: "patterns", iteration: step, limit: limit, seconds: watch.seconds)
                 let directive = deadline ? .stop : observe(FitEvent(progress: progress))
                 wasStopped = wasStopped || directive == .stop
                 return directive
             }
             isResumable = !wasStopped
-            initial = network.balanced()
-            return program(of: initial!)
+            return start(from: network.balanced(), observe)
         }
+    }
+
+    /// Reports a network and makes the program of its patterns.
+    private mutating func start(
+        from network: TwoLayerNetwork, _ observe: (FitEvent) -> Directive
+    ) -> (ConvexProgram, Tensor?) {
+        let made = program(of: network)
+        guard network.formulation == .relu else { return made }
+        // Of the program's own patterns, where it has them: units that never open are gone.
+        initial =
+            made.1.map { start in
+                TwoLayerNetwork(solution: start, layout: made.0.layout, gates: nil, columnsPerGroup: 1)
+            } ?? network
+        let progress = Progress(
+            phase: "patterns", iteration: 0, limit: settings.maxIterations, seconds: watch.seconds,
+            objective: network.objective(x, y, loss: loss, penalty: settings.penalty))
+        let engine = self
+        if checks { _ = observe(FitEvent(progress: progress, network: { engine.lifted(network) })) }
+        return made
     }
 
     private func program(patterns: ActivationPatterns, directions: Tensor?) -> ConvexProgram {
@@ -269,7 +341,8 @@ private struct FitEngine {
                     round: round, initial: initial)
                 return observe(
                     FitEvent(
-                        progress: progress, network: lifted(check.network), checkpoint: isResumable ? checkpoint : nil))
+                        progress: progress, network: { lifted(check.network) },
+                        checkpoint: isResumable ? checkpoint : nil))
             }
         }
     }

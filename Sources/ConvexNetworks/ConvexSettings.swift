@@ -65,6 +65,8 @@ public struct ConvexSettings: Sendable {
     public var epochs: Double?
     /// Penalty β of the group lasso, for the loss without 1/n; > 0.
     public var penalty = 1.0
+    /// Penalty of the stochastic run or growth that finds the patterns; nil for that of the solve.
+    public var patternPenalty: Double?
     /// Stop when the relative gap and the residuals are below this.
     public var tolerance = 1e-3
     /// Most ADMM iterations of one solve.

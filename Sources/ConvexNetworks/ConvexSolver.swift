@@ -121,7 +121,7 @@ public struct ConvexSolver {
         var resolved = settings.admm
         guard resolved.scalesRho, resolved.splitting == .three else { return resolved }
         let share = penalty / max(workspace.criticalPenalty, 1e-300)
-        resolved.rho *= min(max(60 * share, 1e-3), 10)
+        resolved.rho *= min(max(60 * type(of: workspace.program.loss).typicalCurvature * share, 1e-4), 10)
         return resolved
     }
 

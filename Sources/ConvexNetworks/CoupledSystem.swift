@@ -50,7 +50,7 @@ final class CoupledSystem {
         self.gram = gram?.to(maps.x.dtype)
         let identity = Tensor.identity(maps.d, dtype: .float64, device: maps.x.device)
         blockFactor = try gram.map { (k) throws(TorchError) in try (k + identity * blockWeight).cholesky() }
-        self.method = method == .automatic ? Self.affordable(maps) : method
+        self.method = try Self.resolved(method, maps)
         switch self.method {
         case .dualFactor: dualFactor = try makeDualFactor()
         case .primalFactor: primalFactor = try makePrimalFactor()
@@ -79,6 +79,20 @@ final class CoupledSystem {
         return sum
     }
 
+    /// The method that will be used: outputs that share neurons have no dual factor.
+    private static func resolved(_ method: LinearSolver, _ maps: PatternOperator) throws(TorchError) -> LinearSolver {
+        guard method != .automatic else { return affordable(maps) }
+        guard method == .dualFactor || method == .primalFactor else { return method }
+        let isPrimal = method == .primalFactor || maps.layout.directions != nil
+        let order = isPrimal ? maps.d * maps.layout.patterns : maps.n
+        guard order <= 40_000 else {
+            throw TorchError(
+                operation: "exact linear solver",
+                message: "its factor of order \(order) takes \(8 * order * order / 1_000_000_000) GB; use 'gram'")
+        }
+        return isPrimal ? .primalFactor : .dualFactor
+    }
+
     /// The cheapest exact method where a run of 150 iterations gains by it, else the Gram preconditioner.
     ///
     /// Costs are in single-precision operations of a matrix product. A factorisation in double precision runs at a
@@ -93,7 +107,7 @@ final class CoupledSystem {
         let iterations = 150.0
         let dual = isPerOutput ? 4 * (n * n * n / 3 + n * n * (d + blocks)) + iterations * 150 * n * n : .infinity
         let primal = 4 * (order * order * order / 3 + n * order * order) + iterations * 150 * order * order
-        let iterative = max(2e9, iterations * 50 * n * d * m)
+        let iterative = max(1e10, iterations * 50 * n * d * m)
         let bytes = 8 * min(dual < primal ? n * n : order * order, 1e18)
         guard min(dual, primal) <= iterative, bytes <= 2e9 else { return .gram }
         return dual <= primal ? .dualFactor : .primalFactor

@@ -22,7 +22,8 @@ public struct DataRequest: Sendable {
 
     /// Makes a request for all rows of `source`, with everything else as it is found there.
     public init(
-        source: String, test: String? = nil, dataFolder: String? = nil, target: String? = nil, task: PredictionTask? = nil,
+        source: String, test: String? = nil, dataFolder: String? = nil, target: String? = nil,
+        task: PredictionTask? = nil,
         classes: [Int]? = nil, subset: Int? = nil, seed: UInt64 = 0, encoding: TableEncoding? = nil
     ) {
         self.source = source

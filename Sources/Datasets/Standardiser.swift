@@ -27,7 +27,8 @@ public struct Standardiser: Sendable, Codable, Equatable {
     /// Which columns were left out and why, one sentence each.
     public private(set) var notices: [String] = []
 
-    private static let rowsAtOnce = 4096
+    /// Rows of one pass: few enough that the double-precision copies stay small beside the data.
+    private static func rowsAtOnce(_ columns: Int) -> Int { min(4096, max(1, 4_000_000 / max(1, columns))) }
 
     /// Measures features n × d, n > 0, whose NaN are passed over.
     ///
@@ -41,7 +42,7 @@ public struct Standardiser: Sendable, Codable, Equatable {
         mean = [Double](repeating: 0, count: columns)
         scale = [Double](repeating: 1, count: columns)
         guard method != .none, columns > 0 else { return }
-        let moments = Moments(features, rowsAtOnce: Self.rowsAtOnce, isGlobal: method == .global)
+        let moments = Moments(features, rowsAtOnce: Self.rowsAtOnce(columns), isGlobal: method == .global)
         if method == .global {
             mean = [Double](repeating: moments.mean[0], count: columns)
             let deviation = moments.deviation[0]
@@ -58,10 +59,11 @@ public struct Standardiser: Sendable, Codable, Equatable {
         if !copies.isEmpty { notices.append("\(Self.listing(copies)) dropped: a copy of an earlier column") }
     }
 
-    /// The features n × d with the kept columns standardised in double precision and rounded to `dtype`.
+    /// The features n × d with the kept columns standardised in double precision and rounded to `dtype`, with a column
+    /// of ones behind them if wanted.
     ///
     /// Throws where the number of columns differs from that of the training features, and where none is kept.
-    public func apply(_ features: Tensor, dtype: DType) throws -> Tensor {
+    public func apply(_ features: Tensor, dtype: DType, appendingOnes: Bool = false) throws -> Tensor {
         let columns = features.rank == 2 ? features.shape[1] : 0
         guard columns == inputColumns else {
             throw DataError(
@@ -72,18 +74,25 @@ public struct Standardiser: Sendable, Codable, Equatable {
             throw DataError("features", "every column is constant, so there is nothing to learn from", "Check the data")
         }
         let rows = features.shape[0]
-        var result = Tensor.zeros([rows, keptColumns.count], dtype: dtype, device: features.device)
+        let width = keptColumns.count + (appendingOnes ? 1 : 0)
+        var result = Tensor.zeros([rows, width], dtype: dtype, device: features.device)
         let shift = Tensor(mean).to(device: features.device)
         let divisor = Tensor(scale).to(device: features.device)
-        for start in stride(from: 0, to: rows, by: Self.rowsAtOnce) {
-            var part = features.rows(start..<min(start + Self.rowsAtOnce, rows))
+        let step = Self.rowsAtOnce(columns)
+        for start in stride(from: 0, to: rows, by: step) {
+            var part = features.rows(start..<min(start + step, rows))
             if keptColumns.count < columns { part = part.gathering(keptColumns, dimension: 1) }
             if method != .none { part = (part.to(.float64) - shift) / divisor }
             if fillsMissing {
                 let filling = method == .none ? shift.to(part.dtype) : Tensor.zeros(like: part, shape: [1])
                 part = part.selecting(where: part.isEqual(to: part), otherwise: filling)
             }
-            result.setRows(from: start, to: part.to(dtype))
+            part = part.to(dtype)
+            if appendingOnes {
+                let ones = Tensor.full([part.shape[0], 1], 1, dtype: dtype, device: features.device)
+                part = Tensor.concatenate([part, ones], dimension: 1)
+            }
+            result.setRows(from: start, to: part)
         }
         return result
     }

@@ -54,7 +54,8 @@ public struct TableEncoding: Sendable, Codable, Equatable {
 
     /// Makes an encoding.
     public init(
-        columns: [Column] = [], targetName: String, targetPosition: Int? = nil, classNames: [String] = [], task: PredictionTask
+        columns: [Column] = [], targetName: String, targetPosition: Int? = nil, classNames: [String] = [],
+        task: PredictionTask
     ) {
         self.columns = columns
         self.targetName = targetName

@@ -3,6 +3,7 @@
 @_exported import Datasets
 @_exported import Estimators
 @_exported import Interchange
+@_exported import Optimizers
 @_exported import Proximal
 @_exported import RunLog
 @_exported import Solvers

@@ -55,11 +55,11 @@ public struct FitOptions: Sendable {
     /// Creates the default options.
     public init() {}
 
-    /// The precision of a solve: double where a product with all the data takes milliseconds.
-    ///
-    /// Multipliers in single precision certify about 1e-3 and no better.
+    /// The precision of a solve: double where a product with all the data takes milliseconds, or where the tolerance
+    /// asks for it. Multipliers in single precision certify about 1e-3 and no better.
     func resolvedPrecision(rows: Int, columns: Int, outputs: Int) -> DType {
         if let precision { return precision }
+        if convex.tolerance < 1e-3 { return .float64 }
         let d = Double(min(rows, columns))
         let patterns = Double(Sizes(options: self, rows: rows).patterns)
         return Double(rows) * d * patterns * Double(max(1, outputs)) <= 1e8 ? .float64 : .float32

@@ -70,14 +70,10 @@ struct Sizes {
     let isStochastic: Bool
     /// Whether the penalty is searched by cross-validation.
     let searchesPenalty: Bool
-    /// Whether the number of patterns is searched too.
-    let searchesPatterns: Bool
 
     init(options: FitOptions, rows: Int) {
         let isLarge = rows > options.crossValidationRows
         searchesPenalty = options.penalty == .automatic && !isLarge
-        // On more rows the larger number wins anyway, and each fit costs seconds.
-        searchesPatterns = rows <= 2000 && searchesPenalty && options.patterns == .network && options.neurons == nil
         isStochastic = options.patterns == .network
         switch options.patterns {
         case .network: patterns = options.neurons ?? (isLarge ? 128 : 64)
@@ -246,7 +242,7 @@ private final class TrainingRun {
                 reason: "0.001 for each training row, the default above \(options.crossValidationRows) rows")
         }
         let search = PenaltySearch(
-            patternCounts: sizes.searchesPatterns ? [sizes.patterns / 4, sizes.patterns] : [sizes.patterns],
+            patternCounts: [sizes.patterns],
             source: { self.source($0) })
         let folds = Split.folds(
             count: train.count, labels: train.labels,
@@ -301,9 +297,12 @@ private final class TrainingRun {
 
     private func scored(_ event: FitEvent) -> RunLog.Progress {
         var progress = event.progress
-        guard let network = event.network else { return progress }
-        progress.validationScore = heldX.map { score(network, $0, held!) }
-        progress.testScore = testX.map { score(network, $0, data.test!) }
+        guard let makeNetwork = event.network else { return progress }
+        if heldX != nil || testX != nil {
+            let network = makeNetwork()
+            progress.validationScore = heldX.map { score(network, $0, held!) }
+            progress.testScore = testX.map { score(network, $0, data.test!) }
+        }
         history.append(
             HistoryPoint(
                 phase: progress.phase, iteration: progress.iteration, seconds: progress.seconds,

@@ -4,22 +4,25 @@ import Proximal
 import RunLog
 import Torch
 
-/// Chooses the penalty, and the number of patterns, by cross-validation.
+/// Chooses the penalty by cross-validation.
 ///
-/// With random or given gates each fold has one program: its factor serves every penalty, and each solve starts at
-/// the last one's state, from the largest penalty, where all weights vanish, to the smallest. Patterns of a network
-/// or grown ones depend on the penalty, so there each point is a fit of its own.
+/// Each fold has one program: its factor serves every penalty, and each solve starts at the last one's state, from
+/// the largest penalty, where nearly all weights vanish, to the smallest. Scores of small tables are noisy, so the
+/// default penalty stands unless another one is better by more than the noise.
 struct PenaltySearch {
     /// Numbers of patterns tried.
     var patternCounts: [Int]
     /// The pattern source for a number of patterns.
     var source: (Int) -> PatternSource
     /// Penalties on the path.
-    var points = 8
+    var points = 7
     /// Largest and smallest penalty as shares of the one at which all weights vanish.
     var shares = (largest: 0.1, smallest: 2e-4)
     /// ADMM iterations for each penalty: the score settles long before the certificate does.
     var iterations = 20
+
+    /// The default penalty as a share of the number of rows.
+    static let defaultShare = 3e-3
 
     /// What the search found.
     struct Choice {
@@ -51,18 +54,23 @@ struct PenaltySearch {
         let total = patternCounts.count * problem.folds.count * points
         // Folds go outermost, so that a search cut short has compared all settings on the folds it did.
         search: for held in problem.folds {
+            let fold = Fold(problem, held: held)
             for count in patternCounts {
-                var fold = try Fold(problem, held: held, source: source(count), iterations: iterations)
                 var row: [Double] = []
-                for penalty in penalties {
-                    row.append(try fold.score(penalty))
+                var isCut = false
+                try fold.path(source(count), penalties, iterations: iterations) { score in
+                    row.append(score)
                     done += 1
-                    if shouldStop(done, total) { break search }
+                    isCut = shouldStop(done, total)
+                    return isCut ? .stop : .proceed
                 }
+                // Growth that finds nothing has no path: all its networks are zero.
+                guard row.count == penalties.count else { if isCut { break search } else { continue } }
                 scores[count, default: []].append(row)
+                if isCut { break search }
             }
         }
-        return choice(scores, penalties, critical)
+        return choice(scores, penalties, Self.defaultShare * Double(problem.x.shape[0]))
     }
 
     /// An upper bound, up to the sampling of gates, on the penalty at which all weights vanish.
@@ -75,8 +83,8 @@ struct PenaltySearch {
         return max(program.criticalPenalty(), 1e-9)
     }
 
-    /// Of the settings within a quarter of a standard error of the best mean score, the one with the largest penalty.
-    private func choice(_ scores: [Int: [[Double]]], _ penalties: [Double], _ critical: Double) -> Choice {
+    /// Of the settings within a standard error of the best mean score, the one nearest to the default penalty.
+    private func choice(_ scores: [Int: [[Double]]], _ penalties: [Double], _ fallback: Double) -> Choice {
         var path: [PathPoint] = []
         for count in scores.keys.sorted() {
             let rows = scores[count]!
@@ -92,11 +100,11 @@ struct PenaltySearch {
         }
         guard let best = path.max(by: { $0.score < $1.score }) else {
             return Choice(
-                penalty: critical * 1e-2, patterns: patternCounts[0], path: [],
-                reason: "1 % of the largest penalty: the search was stopped before its first fold was done")
+                penalty: fallback, patterns: patternCounts[0], path: [],
+                reason: "the default: the search was stopped before its first fold was done")
         }
-        let close = path.filter { $0.score >= best.score - 0.25 * best.standardError }
-        let chosen = close.max { ($0.penalty, -$0.patterns) < ($1.penalty, -$1.patterns) } ?? best
+        let close = path.filter { $0.score >= best.score - best.standardError }
+        let chosen = close.min { abs(log($0.penalty / fallback)) < abs(log($1.penalty / fallback)) } ?? best
         let folds = scores.values.map(\.count).max() ?? 0
         return Choice(
             penalty: chosen.penalty, patterns: chosen.patterns, path: path,
@@ -111,12 +119,10 @@ private struct Fold {
     let x: Tensor
     let y: Tensor
     let heldX: Tensor
+    /// Share of the rows that are kept.
     let share: Double
-    private var settings: ConvexSettings
-    /// The factored program and its last state, where patterns do not depend on the penalty.
-    private var fixed: (workspace: ConvexSolver.Workspace, state: ADMMState?)?
 
-    init(_ problem: PenaltySearch.Problem, held: [Int], source: PatternSource, iterations: Int) throws {
+    init(_ problem: PenaltySearch.Problem, held: [Int]) {
         self.problem = problem
         self.held = held
         let isHeld = Set(held)
@@ -125,45 +131,21 @@ private struct Fold {
         x = problem.x.gathering(kept)
         y = problem.y.gathering(kept)
         heldX = problem.x.gathering(held)
-        settings = problem.settings
+    }
+
+    /// Scores along the path, with patterns found at the middle penalty.
+    func path(
+        _ source: PatternSource, _ penalties: [Double], iterations: Int, visit: (Double) -> Directive
+    ) throws {
+        var settings = problem.settings
         settings.patterns = source
         settings.maxIterations = iterations
         settings.timeLimit = nil
         settings.refreshes = 0
-        guard let patterns = fixedPatterns(source) else { return }
-        let layout = BlockLayout(
-            patterns: patterns.count, outputs: y.shape[1], formulation: settings.formulation)
-        let program = ConvexProgram(
-            x: x, y: y, loss: problem.loss, patterns: patterns, layout: layout,
-            columnsPerGroup: settings.sharing == .joint ? layout.columnsPerPattern : 1)
-        settings.maxIterations = 3 * iterations
-        fixed = (try ConvexSolver.Workspace(program, settings: settings.admm), nil)
-    }
-
-    private func fixedPatterns(_ source: PatternSource) -> ActivationPatterns? {
-        // Wide data are solved in their row space, which each fit finds for itself.
-        guard x.shape[1] <= x.shape[0] else { return nil }
-        switch source {
-        case .sampled(let count): return .sampled(x: x, count: count, seed: settings.seed)
-        case .gates(let gates): return ActivationPatterns(x: x, gates: gates.to(x.dtype).to(device: x.device))
-        default: return nil
-        }
-    }
-
-    mutating func score(_ penalty: Double) throws -> Double {
-        settings.penalty = penalty * share
-        let network: TwoLayerNetwork
-        if let (workspace, last) = fixed {
-            var state = last
-            state?.iteration = 0
-            let solution = try ConvexSolver(settings: settings).solve(
-                workspace, penalty: settings.penalty, resume: state, checks: false)
-            fixed = (workspace, solution.state)
-            network = solution.network
-        } else {
-            network = try ConvexFit(settings: settings, loss: problem.loss)
-                .run(x: x, y: y, watch: Stopwatch(), checks: false).solution.network
-        }
-        return problem.score(network.predict(heldX), held)
+        settings.patternPenalty = penalties[penalties.count / 2] * share
+        try ConvexFit(settings: settings, loss: problem.loss)
+            .path(x: x, y: y, penalties: penalties.map { $0 * share }) { _, network in
+                visit(problem.score(network.predict(heldX), held))
+            }
     }
 }

@@ -73,9 +73,7 @@ enum Design {
     static func matrix(
         _ features: Tensor, standardiser: Standardiser, hasBias: Bool, dtype: DType
     ) throws -> Tensor {
-        let x = try standardiser.apply(features, dtype: dtype)
-        guard hasBias else { return x }
-        return Tensor.concatenate([x, Tensor.full([x.shape[0], 1], 1, dtype: dtype)], dimension: 1)
+        try standardiser.apply(features, dtype: dtype, appendingOnes: hasBias)
     }
 }
 

@@ -9,6 +9,8 @@ public struct LogisticLoss: Loss {
     public static let summary = "log(1 + exp(-y z)) for targets of -1 and 1, each class against the rest"
     /// How class labels become targets.
     public static let encoding = TargetEncoding.signs
+    /// Probabilities near 0 and 1 leave little: measured as the best of five values on fifteen programs.
+    public static let typicalCurvature = 1.0 / 15
 
     /// Creates the loss.
     public init() {}
@@ -50,6 +52,8 @@ public struct SoftmaxLoss: Loss {
     public static let summary = "cross-entropy of the softmax over classes"
     /// How class labels become targets.
     public static let encoding = TargetEncoding.simplex
+    /// Probabilities near 0 and 1 leave little: measured as the best of five values on fifteen programs.
+    public static let typicalCurvature = 1.0 / 15
 
     /// Creates the loss.
     public init() {}

@@ -13,6 +13,8 @@ public protocol Loss: Sendable {
     static var encoding: TargetEncoding { get }
     /// Whether targets may be any real numbers, as in regression.
     static var acceptsValues: Bool { get }
+    /// A typical second derivative near a solution: solvers scale their step parameters by it.
+    static var typicalCurvature: Double { get }
 
     /// The summed loss.
     func value(_ z: Tensor, _ y: Tensor) -> Double
@@ -27,6 +29,8 @@ public protocol Loss: Sendable {
 extension Loss {
     /// Most losses are for class labels.
     public static var acceptsValues: Bool { false }
+    /// That of a quadratic.
+    public static var typicalCurvature: Double { 1 }
 }
 
 /// How class labels become the columns of the target matrix.

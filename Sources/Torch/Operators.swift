@@ -19,6 +19,7 @@ enum Op {
     static let log1p = Operator("aten::log1p")
     static let sqrt = Operator("aten::sqrt")
     static let square = Operator("aten::square")
+    static let powScalar = Operator("aten::pow", "Tensor_Scalar")
     static let sign = Operator("aten::sign")
     static let sigmoid = Operator("aten::sigmoid")
     static let reciprocal = Operator("aten::reciprocal")

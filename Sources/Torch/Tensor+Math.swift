@@ -64,6 +64,8 @@ extension Tensor {
     public func squareRoot() -> Tensor { Op.sqrt(.tensor(self)) }
     /// The squares.
     public func squared() -> Tensor { Op.square(.tensor(self)) }
+    /// The powers `xᵉ`.
+    public func power(_ exponent: Double) -> Tensor { Op.powScalar(.tensor(self), .double(exponent)) }
     /// The signs: -1, 0 or 1.
     public func sign() -> Tensor { Op.sign(.tensor(self)) }
     /// The logistic function.
@@ -128,5 +130,15 @@ extension Tensor {
     /// The Euclidean norm of all elements.
     public var norm: Double { squared().sumInDouble().squareRoot() }
     /// Whether every element is finite.
-    public var isFinite: Bool { Op.all(.tensor(Op.isfinite(.tensor(self)))).to(.float64).scalar != 0 }
+    public var isFinite: Bool {
+        // The test makes copies of what it looks at, which large tensors should not pay for at once.
+        guard rank > 0, count > 16_000_000 else {
+            return Op.all(.tensor(Op.isfinite(.tensor(self)))).to(.float64).scalar != 0
+        }
+        let step = Swift.max(1, shape[0] * 8_000_000 / count)
+        return stride(from: 0, to: shape[0], by: step).allSatisfy { start in
+            let part = rows(start..<Swift.min(shape[0], start + step))
+            return Op.all(.tensor(Op.isfinite(.tensor(part)))).to(.float64).scalar != 0
+        }
+    }
 }

@@ -24,7 +24,10 @@ struct DescentCommand: ParsableCommand {
               descent doctor                              check this machine
             """,
         version: "descent \(Version.text)",
-        subcommands: [FitCommand.self, PredictCommand.self, InspectCommand.self, ListCommand.self, DoctorCommand.self]
+        subcommands: [
+            FitCommand.self, PredictCommand.self, InspectCommand.self, ListCommand.self, VerifyCommand.self,
+            DoctorCommand.self,
+        ]
     )
 
     /// Runs the command; every error is one line on standard error.

@@ -2,14 +2,18 @@ import ArgumentParser
 import ConvexNetworks
 import Datasets
 import Foundation
+import Optimizers
 import Proximal
 
 /// `descent list`
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Lists data sets, losses and formulations.")
+        commandName: "list", abstract: "Lists data sets, losses, formulations and optimizers.",
+        discussion: """
+            descent list optimizers --json   hyperparameters with ranges and defaults, capabilities, citations
+            """)
 
-    enum Catalogue: String, ExpressibleByArgument, CaseIterable { case datasets, losses, formulations, all }
+    enum Catalogue: String, ExpressibleByArgument, CaseIterable { case datasets, losses, formulations, optimizers, all }
 
     @Argument(help: "What to list.") var catalogue = Catalogue.all
     @Flag(help: "Print JSON.") var json = false
@@ -17,6 +21,32 @@ struct ListCommand: ParsableCommand {
     private struct Entry: Encodable {
         var name: String
         var summary: String
+        var citation: String?
+        var capabilities: [String]?
+        var hyperparameters: [Setting]?
+    }
+
+    private struct Setting: Encodable {
+        var name: String
+        var summary: String
+        var range: String
+        var value: SettingValue
+
+        enum CodingKeys: String, CodingKey {
+            case name, summary, range
+            case value = "default"
+        }
+    }
+
+    private static func entry(_ type: any Optimizer.Type) throws -> Entry {
+        let defaults = try type.init().settings
+        return Entry(
+            name: type.name, summary: type.summary, citation: type.citation,
+            capabilities: OptimizerCatalogue.capabilities(of: type).map(\.rawValue),
+            hyperparameters: type.hyperparameters.map {
+                Setting(
+                    name: $0.name, summary: $0.summary, range: $0.rangeText, value: defaults[$0.name] ?? .null)
+            })
     }
 
     mutating func run() throws {
@@ -31,6 +61,9 @@ struct ListCommand: ParsableCommand {
         if catalogue == .formulations || catalogue == .all {
             parts.append(("formulations", Formulation.allCases.map { Entry(name: $0.rawValue, summary: $0.summary) }))
         }
+        if catalogue == .optimizers || catalogue == .all {
+            parts.append(("optimizers", try OptimizerCatalogue.all.map(Self.entry)))
+        }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -40,7 +73,7 @@ struct ListCommand: ParsableCommand {
         for (title, entries) in parts {
             print(title)
             for entry in entries {
-                print("  \(entry.name.padding(toLength: 16, withPad: " ", startingAt: 0))\(entry.summary)")
+                print("  \(entry.name.padding(toLength: 20, withPad: " ", startingAt: 0))\(entry.summary)")
             }
         }
     }

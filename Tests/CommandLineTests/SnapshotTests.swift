@@ -19,7 +19,9 @@ struct SnapshotTests {
         }
     }
 
-    @Test("The help of each subcommand", arguments: ["descent", "fit", "predict", "inspect", "list", "doctor"])
+    @Test(
+        "The help of each subcommand",
+        arguments: ["descent", "fit", "predict", "inspect", "list", "verify", "doctor"])
     func help(subcommand: String) throws {
         let scratch = try Scratch()
         let run = try scratch.run((subcommand == "descent" ? [] : [subcommand]) + ["--help"])

@@ -1,0 +1,192 @@
+import Foundation
+import Torch
+
+/// L-BFGS (Liu and Nocedal 1989), as `torch.optim.LBFGS`: one step is up to `max_iter` iterations of its own.
+///
+/// The two-loop recursion (Nocedal and Wright, Algorithm 7.4) over the last `history_size` pairs, and a line search
+/// that meets the strong Wolfe conditions (Algorithms 3.5 and 3.6), or steps of fixed size.
+public struct LBFGS: ClosureOptimizer {
+    /// Name on the command line.
+    public static let name = "lbfgs"
+    /// One line of help.
+    public static let summary = "quasi-Newton steps from the last gradients, with a strong Wolfe line search"
+    /// Where the method was published.
+    public static let citation = "Liu and Nocedal, Math. Programming 1989; Nocedal and Wright 2006, Algorithm 7.5"
+    /// The hyperparameters with their ranges.
+    public static let hyperparameters: [Hyperparameter] = [
+        .lr, Hyperparameter("max_iter", .count(1), "iterations in one step"),
+        Hyperparameter("max_eval", .count(0), "evaluations in one step; 0 for 5/4 of the iterations"),
+        Hyperparameter("tolerance_grad", .atLeast(0), "largest gradient entry at which to stop"),
+        Hyperparameter("tolerance_change", .atLeast(0), "smallest change of loss or parameters"),
+        Hyperparameter("history_size", .count(1), "pairs that are kept"),
+        Hyperparameter("line_search_fn", .oneOf(["strong_wolfe", "none"]), "how far to go along the direction"),
+    ]
+
+    /// Learning rate: the first length that the line search tries, or the fixed one.
+    public var lr = 1.0
+    /// Iterations in one step.
+    public var maxIter = 20
+    /// Evaluations in one step; 0 for 5/4 of the iterations.
+    public var maxEval = 0
+    /// Largest gradient entry at which to stop.
+    public var toleranceGrad = 1e-7
+    /// Smallest change of loss or parameters.
+    public var toleranceChange = 1e-9
+    /// Pairs that are kept.
+    public var historySize = 100
+    /// How far to go along the direction.
+    public var lineSearchFn = "strong_wolfe"
+
+    private enum CodingKeys: String, CodingKey {
+        case lr
+        case maxIter = "max_iter"
+        case maxEval = "max_eval"
+        case toleranceGrad = "tolerance_grad"
+        case toleranceChange = "tolerance_change"
+        case historySize = "history_size"
+        case lineSearchFn = "line_search_fn"
+    }
+
+    /// Creates the default optimizer.
+    public init() {}
+
+    /// Traps: without the function there is no line search.
+    public func step(_ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState) {
+        preconditionFailure("L-BFGS evaluates the function itself: call step(_:state:evaluate:)")
+    }
+
+    /// Up to `max_iter` quasi-Newton iterations.
+    @discardableResult
+    public func step(
+        _ parameters: inout [Tensor], state: inout OptimizerState,
+        evaluate: ([Tensor]) -> (loss: Double, gradients: [Tensor])
+    ) -> Double {
+        let shapes = parameters.map(\.shape)
+        var run = LBFGSRun(self, state: state.shared, point: Self.flat(parameters))
+        let first = run.run { point in
+            let (loss, gradients) = evaluate(Self.parts(point, shapes))
+            return (loss, Self.flat(gradients))
+        }
+        parameters = Self.parts(run.point, shapes)
+        state.step += 1
+        state.shared = run.slot
+        return first
+    }
+
+    private static func flat(_ tensors: [Tensor]) -> Tensor {
+        Tensor.concatenate(tensors.map { $0.reshaped(-1) }, dimension: 0)
+    }
+
+    private static func parts(_ flat: Tensor, _ shapes: [[Int]]) -> [Tensor] {
+        var start = 0
+        return shapes.map { shape in
+            let count = shape.reduce(1, *)
+            defer { start += count }
+            return flat.rows(start..<start + count).reshaped(shape) + 0
+        }
+    }
+}
+
+/// One step of L-BFGS on a flat vector.
+private struct LBFGSRun {
+    let settings: LBFGS
+    var point: Tensor
+    var slot: Slot
+    private var pairs: [(s: Tensor, y: Tensor, rho: Double)] = []
+
+    init(_ settings: LBFGS, state: Slot, point: Tensor) {
+        self.settings = settings
+        self.point = point
+        slot = state
+        for index in 0..<Int(state.numbers["pairs"] ?? 0) {
+            guard let s = state.tensors["s\(index)"], let y = state.tensors["y\(index)"] else { continue }
+            pairs.append((s, y, state.numbers["rho\(index)"] ?? 0))
+        }
+    }
+
+    /// Runs the iterations and returns the loss at the start.
+    mutating func run(_ function: (Tensor) -> (loss: Double, gradient: Tensor)) -> Double {
+        var evaluations = 0
+        func evaluate(_ x: Tensor) -> (loss: Double, gradient: Tensor) {
+            evaluations += 1
+            return function(x)
+        }
+        let limit = settings.maxEval > 0 ? settings.maxEval : settings.maxIter * 5 / 4
+        var (loss, gradient) = evaluate(point)
+        let first = loss
+        guard gradient.absolute().max().scalar > settings.toleranceGrad else { return first }
+        var direction = slot.tensors["d"] ?? gradient
+        var length = slot.numbers["t"] ?? 0
+        var previous = (loss: slot.numbers["prev_loss"] ?? loss, gradient: slot.tensors["prev_flat_grad"] ?? gradient)
+        for iteration in 1...settings.maxIter {
+            let isFirst = slot.numbers["n_iter"] == nil
+            slot.numbers["n_iter", default: 0] += 1
+            direction = isFirst ? -gradient : newDirection(gradient, previous.gradient, direction, length)
+            previous = (loss, gradient)
+            length = isFirst ? min(1, 1 / gradient.absolute().sumInDouble()) * settings.lr : settings.lr
+            let slope = gradient.dot(direction)
+            if slope > -settings.toleranceChange { break }
+            if settings.lineSearchFn == "strong_wolfe" {
+                let start = StrongWolfe.Trial(length: 0, loss: loss, gradient: gradient, slope: slope)
+                let found = StrongWolfe(
+                    origin: point, direction: direction, limit: limit - evaluations
+                ).run(
+                    from: start, length: length, tolerance: settings.toleranceChange, evaluate: evaluate)
+                (loss, gradient, length) = (found.loss, found.gradient, found.length)
+                point = point.adding(direction, scaledBy: length)
+            } else {
+                point = point.adding(direction, scaledBy: length)
+                if iteration < settings.maxIter { (loss, gradient) = evaluate(point) }
+            }
+            let change = direction.absolute().max().scalar * abs(length)
+            if evaluations >= limit || gradient.absolute().max().scalar <= settings.toleranceGrad
+                || change <= settings.toleranceChange || abs(loss - previous.loss) < settings.toleranceChange
+            {
+                break
+            }
+        }
+        store(direction, length, previous, evaluations)
+        return first
+    }
+
+    /// The two-loop recursion (Nocedal and Wright, Algorithm 7.4) with the newest pair added.
+    private mutating func newDirection(
+        _ gradient: Tensor, _ last: Tensor, _ direction: Tensor, _ length: Double
+    ) -> Tensor {
+        let y = gradient - last
+        let s = direction * length
+        let product = y.dot(s)
+        if product > 1e-10 {
+            if pairs.count == settings.historySize { pairs.removeFirst() }
+            pairs.append((s, y, 1 / product))
+            slot.numbers["H_diag"] = product / y.squared().sumInDouble()
+        }
+        var q = -gradient
+        var alphas: [Double] = []
+        for pair in pairs.reversed() {
+            let alpha = pair.s.dot(q) * pair.rho
+            alphas.append(alpha)
+            q.add(pair.y, scaledBy: -alpha)
+        }
+        var r = q * (slot.numbers["H_diag"] ?? 1)
+        for (pair, alpha) in zip(pairs, alphas.reversed()) {
+            r.add(pair.s, scaledBy: alpha - pair.y.dot(r) * pair.rho)
+        }
+        return r
+    }
+
+    private mutating func store(
+        _ direction: Tensor, _ length: Double, _ previous: (loss: Double, gradient: Tensor), _ evaluations: Int
+    ) {
+        slot.tensors = ["d": direction, "prev_flat_grad": previous.gradient]
+        slot.numbers["t"] = length
+        slot.numbers["prev_loss"] = previous.loss
+        slot.numbers["pairs"] = Double(pairs.count)
+        slot.numbers["func_evals", default: 0] += Double(evaluations)
+        for (index, pair) in pairs.enumerated() {
+            slot.tensors["s\(index)"] = pair.s
+            slot.tensors["y\(index)"] = pair.y
+            slot.numbers["rho\(index)"] = pair.rho
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import Torch
+
+/// A first-order optimizer: a value of hyperparameters, with its state held apart.
+///
+/// One file holds one optimizer, or a family that shares a rule; one line in ``OptimizerCatalogue`` makes it known to
+/// the command line, the documentation and the conformance tests. Names and defaults of hyperparameters are those of
+/// `torch.optim` where it has the optimizer, so that settings carry over as they are.
+public protocol Optimizer: Sendable, Codable, Equatable {
+    /// Name on the command line.
+    static var name: String { get }
+    /// One line of help.
+    static var summary: String { get }
+    /// Where the method was published.
+    static var citation: String { get }
+    /// The hyperparameters with their ranges; their defaults are those of `init()`.
+    static var hyperparameters: [Hyperparameter] { get }
+
+    /// The default hyperparameters.
+    init()
+    /// Learning rate; schedules write it. ≥ 0.
+    var lr: Double { get set }
+
+    /// Moves the parameters by one step.
+    ///
+    /// - Parameters:
+    ///   - parameters: changed in place; any shapes, one dtype and device for each with its gradient.
+    ///   - gradients: `∇f` at the parameters as they come in, one for each, of the same shape.
+    ///   - state: what earlier steps left; a fresh ``OptimizerState`` before the first.
+    func step(_ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState)
+
+}
+
+/// An optimizer whose iterates are averaged: the average is what to evaluate and deploy.
+public protocol AveragingOptimizer: Optimizer {
+    /// The averages that belong to the parameters of the steps.
+    func averages(_ parameters: [Tensor], state: OptimizerState) -> [Tensor]
+}
+
+extension Optimizer {
+    /// The parameters to evaluate and deploy: an average for optimizers that keep one, else those of the steps.
+    public func evaluationParameters(_ parameters: [Tensor], state: OptimizerState) -> [Tensor] {
+        (self as? any AveragingOptimizer)?.averages(parameters, state: state) ?? parameters
+    }
+}
+
+/// An optimizer that treats each tensor by itself.
+public protocol TensorOptimizer: Optimizer {
+    /// Moves one parameter.
+    ///
+    /// - Parameters:
+    ///   - slot: the parameter's own state; empty before the first step.
+    ///   - t: number of this step, from 1.
+    func update(_ parameter: inout Tensor, gradient: Tensor, slot: inout Slot, t: Int)
+}
+
+extension TensorOptimizer {
+    /// Updates every tensor by itself.
+    public func step(_ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState) {
+        state.begin(parameters, gradients)
+        for index in parameters.indices {
+            update(&parameters[index], gradient: gradients[index], slot: &state.slots[index], t: state.step)
+        }
+    }
+}
+
+/// An optimizer that evaluates the function itself, more than once in a step.
+public protocol ClosureOptimizer: Optimizer {
+    /// Moves the parameters by one step that may evaluate the function many times.
+    ///
+    /// - Parameter evaluate: gives loss and gradients at any parameters.
+    /// - Returns: the loss at the parameters as they came in.
+    @discardableResult
+    func step(
+        _ parameters: inout [Tensor], state: inout OptimizerState,
+        evaluate: ([Tensor]) -> (loss: Double, gradients: [Tensor])
+    ) -> Double
+}
+
+/// State of one parameter: named tensors and numbers, which is what a checkpoint writes.
+public struct Slot: Sendable {
+    /// Moments, averages, factors.
+    public var tensors: [String: Tensor] = [:]
+    /// Counters and step sizes.
+    public var numbers: [String: Double] = [:]
+
+    /// Creates an empty slot.
+    public init() {}
+
+    /// Takes a tensor out, to be changed in place and put back; `initial` makes it on the first step.
+    mutating func take(_ name: String, _ initial: @autoclosure () -> Tensor) -> Tensor {
+        tensors.removeValue(forKey: name) ?? initial()
+    }
+}
+
+/// State of a run: the number of steps, one slot for each parameter and one for all of them.
+public struct OptimizerState: Sendable {
+    /// Steps done.
+    public var step = 0
+    /// Slots in the order of the parameters.
+    public var slots: [Slot] = []
+    /// What belongs to no single parameter.
+    public var shared = Slot()
+
+    /// Creates the state before the first step.
+    public init() {}
+
+    /// Counts a step and makes the slots at the first one.
+    mutating func begin(_ parameters: [Tensor], _ gradients: [Tensor]) {
+        precondition(
+            parameters.count == gradients.count, "\(parameters.count) parameters with \(gradients.count) gradients")
+        if slots.isEmpty { slots = parameters.map { _ in Slot() } }
+        precondition(slots.count == parameters.count, "state of \(slots.count) parameters for \(parameters.count)")
+        step += 1
+    }
+}
+
+extension Tensor {
+    /// The gradient with the coupled (L2) penalty `weightDecay · parameter` added.
+    func adding(weightDecay: Double, of parameter: Tensor) -> Tensor {
+        weightDecay == 0 ? self : adding(parameter, scaledBy: weightDecay)
+    }
+
+    /// Moves towards `other`: `self + share (other − self)`.
+    func moved(towards other: Tensor, by share: Double) -> Tensor {
+        (self * (1 - share)).adding(other, scaledBy: share)
+    }
+
+    /// Root of the mean square of all elements.
+    var rootMeanSquare: Double { (squared().sumInDouble() / Double(Swift.max(1, count))).squareRoot() }
+}

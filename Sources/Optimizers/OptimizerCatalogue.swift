@@ -1,0 +1,45 @@
+/// The optimizers by name. A new optimizer is one file, one line here and its reference numbers for the tests.
+public enum OptimizerCatalogue {
+    /// All optimizers.
+    public static let all: [any Optimizer.Type] = [
+        SGD.self, Adam.self, AdamW.self, AMSGrad.self, Adagrad.self, Adadelta.self, RMSprop.self, NAdam.self,
+        RAdam.self, Adamax.self, Rprop.self, AveragedSGD.self, LBFGS.self, Lion.self, Yogi.self, Adafactor.self,
+        Shampoo.self, SOAP.self, Muon.self, MADGRAD.self, DAdaptAdam.self, DAdaptSGD.self, Prodigy.self,
+        ScheduleFreeSGD.self, ScheduleFreeAdamW.self,
+    ]
+
+    /// Creates an optimizer with some settings; the others have their defaults.
+    ///
+    /// - Throws: `SettingError` with the nearest names for an unknown optimizer or hyperparameter, or with the range
+    ///   that a value is outside of.
+    public static func make(_ name: String, settings: [String: SettingValue] = [:]) throws -> any Optimizer {
+        guard let type = all.first(where: { $0.name == name }) else {
+            throw SettingError(
+                optimizer: name,
+                problem: "is no optimizer" + NearestNames.hint(for: name, among: all.map { $0.name }))
+        }
+        return try type.init(settings: settings)
+    }
+
+    /// What an optimizer can do beyond stepping.
+    public enum Capability: String, Sendable, CaseIterable {
+        /// Treats each tensor by itself, so that parameters may be added, dropped or spread over machines.
+        case perTensor = "per tensor"
+        /// Evaluates the function itself.
+        case closure
+        /// Evaluates an average of its iterates.
+        case averages
+        /// Estimates its own learning rate.
+        case findsRate = "finds its rate"
+    }
+
+    /// The capabilities of an optimizer.
+    public static func capabilities(of type: any Optimizer.Type) -> [Capability] {
+        var found: [Capability] = []
+        if type is any TensorOptimizer.Type { found.append(.perTensor) }
+        if type is any ClosureOptimizer.Type { found.append(.closure) }
+        if type is any AveragingOptimizer.Type { found.append(.averages) }
+        if type.hyperparameters.contains(where: { $0.name == "d0" }) { found.append(.findsRate) }
+        return found
+    }
+}

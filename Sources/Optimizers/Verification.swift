@@ -1,0 +1,142 @@
+import Foundation
+import Torch
+
+/// A function whose value and gradient the package knows, for optimizers that evaluate it themselves.
+public struct TestFunction: Sendable {
+    /// Name in trajectory files.
+    public let name: String
+    /// What it is.
+    public let summary: String
+    /// Loss and gradients at parameters ordered by name.
+    public let evaluate: @Sendable ([Tensor]) -> (loss: Double, gradients: [Tensor])
+
+    /// The functions by name.
+    public static let all: [TestFunction] = [rosenbrock, softmax, softmaxWithoutBias]
+
+    /// `(1 − x₀)² + 100 (x₁ − x₀²)²`
+    public static let rosenbrock = TestFunction(
+        name: "rosenbrock", summary: "(1 - x0)^2 + 100 (x1 - x0^2)^2"
+    ) { parameters in
+        let x = parameters[0].doubles()
+        let residual = x[1] - x[0] * x[0]
+        let gradient = [-2 * (1 - x[0]) - 400 * x[0] * residual, 200 * residual]
+        return ((1 - x[0]) * (1 - x[0]) + 100 * residual * residual, [Tensor(gradient)])
+    }
+
+    /// Mean cross-entropy of a linear model on fixed data, with an L2 term.
+    public static let softmax = TestFunction(
+        name: "softmax", summary: "mean cross-entropy of X W' + b on 12 fixed rows, plus 0.025 (|W|^2 + |b|^2)"
+    ) { crossEntropy(weights: $0[0], bias: $0[1]) }
+
+    /// The same without the bias.
+    public static let softmaxWithoutBias = TestFunction(
+        name: "softmax_w", summary: "mean cross-entropy of X W' on 12 fixed rows, plus 0.025 |W|^2"
+    ) { crossEntropy(weights: $0[0], bias: nil) }
+
+    private static func crossEntropy(weights: Tensor, bias: Tensor?) -> (loss: Double, gradients: [Tensor]) {
+        var rows: [Double] = []
+        for i in 1...12 {
+            for j in 0..<4 { rows.append(sin(0.7 * Double(i * (j + 1))) + 0.1 * Double(j)) }
+        }
+        let x = Tensor(rows, shape: [12, 4])
+        let labels: [Int64] = [0, 2, 1, 1, 0, 2, 2, 1, 0, 0, 2, 1]
+        let y = Tensor(labels).oneHot(3).to(.float64)
+        var logits = x.times(weights.transposed())
+        if let bias { logits = logits + bias }
+        let loss = (logits.logSumExp(1).sumInDouble() - (logits * y).sumInDouble()) / 12
+        let difference = (logits.softmax(1) - y) * (1.0 / 12)
+        var gradients = [difference.transposedTimes(x).adding(weights, scaledBy: 0.05)]
+        var penalty = weights.squared().sumInDouble()
+        if let bias {
+            gradients.append(difference.sum(0).adding(bias, scaledBy: 0.05))
+            penalty += bias.squared().sumInDouble()
+        }
+        return (loss + 0.025 * penalty, gradients)
+    }
+}
+
+/// How far an optimizer's run is from a reference trajectory.
+public struct Deviation: Sendable, Codable {
+    /// Name of the setting.
+    public var configuration: String
+    /// Name of the problem.
+    public var problem: String
+    /// Steps that were compared.
+    public var steps: Int
+    /// Largest `|ours − theirs| / max(1, |theirs|)` over steps and parameters, averages included.
+    public var largest: Double
+    /// Step of the largest deviation, from 1.
+    public var step: Int
+}
+
+/// Replays reference trajectories.
+public enum Verification {
+    /// Replays every run of a file in double precision.
+    ///
+    /// - Parameter optimizer: name to use instead of the file's.
+    /// - Throws: `SettingError` for an optimizer, a setting or a problem that is not known here, or a broken run.
+    public static func replay(_ file: TrajectoryFile, optimizer: String? = nil) throws -> [Deviation] {
+        try file.configs.flatMap { configuration in
+            let made = try OptimizerCatalogue.make(optimizer ?? file.optimizer, settings: configuration.settings)
+            return try configuration.trajectories.map { trajectory in
+                try replay(made, trajectory, configuration: configuration.name)
+            }
+        }
+    }
+
+    private static func replay(
+        _ optimizer: any Optimizer, _ run: TrajectoryFile.Trajectory, configuration: String
+    ) throws -> Deviation {
+        let names = run.problem.initial.keys.sorted()
+        let label = "\(type(of: optimizer).name), \(configuration), \(run.problem.name)"
+        func tensors(_ point: TrajectoryFile.Point, _ what: String) throws -> [Tensor] {
+            try names.map { name in
+                guard let tensor = point[name]?.tensor else {
+                    throw SettingError(optimizer: label, problem: "\(what) has no rectangular array '\(name)'")
+                }
+                return tensor
+            }
+        }
+        let function = TestFunction.all.first { $0.name == run.problem.name }
+        var parameters = try tensors(run.problem.initial, "the start")
+        var state = OptimizerState()
+        var result = Deviation(
+            configuration: configuration, problem: run.problem.name, steps: run.steps.count, largest: 0, step: 0)
+        for (index, step) in run.steps.enumerated() {
+            if let closure = optimizer as? any ClosureOptimizer {
+                guard let function else {
+                    let known = TestFunction.all.map(\.name).joined(separator: ", ")
+                    throw SettingError(
+                        optimizer: label, problem: "evaluates the function itself; the known ones are \(known)")
+                }
+                closure.step(&parameters, state: &state, evaluate: function.evaluate)
+            } else {
+                guard
+                    let gradients = try step.grad.map({ try tensors($0, "'grad' of step \(index + 1)") })
+                        ?? function?.evaluate(parameters).gradients
+                else {
+                    throw SettingError(optimizer: label, problem: "step \(index + 1) has no 'grad'")
+                }
+                optimizer.step(&parameters, gradients: gradients, state: &state)
+            }
+            let after = try tensors(step.after, "'params_after' of step \(index + 1)")
+            var pairs = zip(parameters, after).map { ($0, $1) }
+            if let evaluated = step.evaluated {
+                let ours = optimizer.evaluationParameters(parameters, state: state)
+                pairs += zip(ours, try tensors(evaluated, "the averages of step \(index + 1)")).map { ($0, $1) }
+            }
+            if let d = step.d { pairs.append((Tensor([state.shared.numbers["d"] ?? .nan]), Tensor([d]))) }
+            let deviation = pairs.map { distance($0.0, $0.1) }.max() ?? 0
+            if deviation > result.largest || deviation.isNaN { (result.largest, result.step) = (deviation, index + 1) }
+        }
+        return result
+    }
+
+    private static func distance(_ ours: Tensor, _ theirs: Tensor) -> Double {
+        guard ours.shape == theirs.shape else { return .infinity }
+        return zip(ours.doubles(), theirs.doubles()).reduce(0) { largest, pair in
+            let difference = abs(pair.0 - pair.1) / max(1, abs(pair.1))
+            return difference.isNaN ? .infinity : max(largest, difference)
+        }
+    }
+}
