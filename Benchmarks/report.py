@@ -5,7 +5,10 @@ import json
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ORDER = ("jaxcld", "binary", "pyscnn", "adamw", "tables", "wide", "gemm", "formats")
+ORDER = (
+    "jaxcld", "binary", "pyscnn", "adamw", "adamw-640", "tables", "wide", "gemm", "formats", "patterns", "outputs",
+    "losses", "preconditioners",
+)
 
 
 def records(folder: Path) -> list[tuple[str, dict]]:
