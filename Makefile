@@ -8,7 +8,7 @@ RUN := runs/fashion-mnist
 # More arguments for descent, swift test, or the scripts of a target: make fit ARGS="--seed 7".
 ARGS ?=
 
-LIBRARIES := Interchange RunLog Plots Torch Proximal Solvers ConvexNetworks Datasets Estimators Descent
+LIBRARIES := Interchange RunLog Plots Torch Proximal Solvers ConvexNetworks Optimizers Datasets Estimators Descent
 DOCUMENTED := $(foreach library,$(LIBRARIES),$(if $(wildcard Sources/$(library)),$(library)))
 FORMATTED := $(wildcard Sources Tests Benchmarks Examples Package.swift)
 
