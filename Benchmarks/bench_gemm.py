@@ -56,7 +56,7 @@ def share_rows(paths: list[str], peak: float) -> list[list]:
     """Returns table rows with the rate that descent's runs reached and their share of the peak."""
     rows = []
     for path in map(Path, paths):
-        for where, result in descent_runs(json.loads(path.read_text()).get("data")):
+        for where, result in descent_runs(json.loads(path.read_text())):
             seconds = (result.get("secondsByPhase") or {}).get("solve") or result["seconds"]
             reached = result["gemmFlops"] / seconds / 1e9
             rows.append([f"{path.stem}: {where}", "solve phase", reached, None, reached / peak])

@@ -9,7 +9,7 @@ public struct ADMMSettings: Sendable, Codable, Equatable {
     public enum Splitting: String, Sendable, Codable {
         /// `u = v`, `Gu = s`; the squared loss sits in the linear system (paper eq. 8).
         case two
-        /// Also `Fu = z`: any loss, and a linear system free of ρ .
+        /// Also `Fu = z`: any loss, and a linear system free of ρ.
         case three
     }
 
@@ -208,7 +208,7 @@ final class ADMM {
     /// Solves `(ωI + G'G + F'F) u = F'(z − μ) + G'(s − ν) + ω(v − λ)`.
     ///
     /// An iterative method starts at the last `u`: taking `F u` off the data term first gives its residual in the same
-    /// pass over the rows. The two halves of a signed variable separate by sum and difference .
+    /// pass over the rows. The two halves of a signed variable separate by sum and difference.
     private func updateU() -> (Tensor, LinearSolveReport) {
         let isDirect = system.isDirect
         var data = settings.splitting == .three ? state.z - state.mu : targets * (1 / state.rho)

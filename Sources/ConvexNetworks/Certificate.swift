@@ -4,7 +4,7 @@ import Torch
 /// A bound on how far a network is from the optimum of the convex program, recomputed from the raw problem.
 ///
 /// For any `η` in the domain of `L*` and any `α ≥ 0` with `‖F_b'η − G_b'α_b‖ ≤ β` for every block, weak duality
-/// gives `−L*(η) ≤` optimum. Scaling an arbitrary pair by `t ≤ β / max_b ‖·‖` makes it feasible .
+/// gives `−L*(η) ≤` optimum. Scaling an arbitrary pair by `t ≤ β / max_b ‖·‖` makes it feasible.
 /// The code shares nothing with the solver's passes and runs in double precision.
 public struct Certificate: Sendable, Codable, Equatable {
     /// `L + β Σ norms` of the network that is returned.

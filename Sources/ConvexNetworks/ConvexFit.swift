@@ -186,13 +186,15 @@ private struct FitEngine {
     }
 
     mutating func path(_ penalties: [Double], visit: (Int, TwoLayerNetwork) -> Directive) throws(TorchError) {
-        var (program, start) = firstProgram { _ in .proceed }
+        var (program, start): (ConvexProgram, Tensor?)
         if case .grow = settings.patterns {
             var growing = self
             growing.settings.penalty = settings.patternPenalty ?? settings.penalty
             let found = try growing.run(resume: nil) { _ in .proceed }
             guard found.solution.network.units > 0 else { return }
             (program, start) = self.program(of: growing.unlifted(found.solution.network))
+        } else {
+            (program, start) = firstProgram { _ in .proceed }
         }
         let solver = ConvexSolver(settings: settings)
         let workspace = try ConvexSolver.Workspace(program, settings: settings.admm)
@@ -276,11 +278,12 @@ private struct FitEngine {
             made.1.map { start in
                 TwoLayerNetwork(solution: start, layout: made.0.layout, gates: nil, columnsPerGroup: 1)
             } ?? network
+        guard checks else { return made }
         let progress = Progress(
             phase: "patterns", iteration: 0, limit: settings.maxIterations, seconds: watch.seconds,
             objective: network.objective(x, y, loss: loss, penalty: settings.penalty))
         let engine = self
-        if checks { _ = observe(FitEvent(progress: progress, network: { engine.lifted(network) })) }
+        _ = observe(FitEvent(progress: progress, network: { engine.lifted(network) }))
         return made
     }
 

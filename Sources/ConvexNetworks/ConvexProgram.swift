@@ -30,7 +30,7 @@ public struct ConvexProgram {
         self.columnsPerGroup = columnsPerGroup
     }
 
-    /// The smallest β at which all weights vanish, or an upper bound on it for ReLU .
+    /// The smallest β at which all weights vanish, or an upper bound on it for ReLU.
     public func criticalPenalty() -> Double {
         let maps = PatternOperator(
             x: x, mask: patterns.mask, layout: layout, rowScale: Tensor.zeros(like: x, shape: [x.shape[0]]))

@@ -6,11 +6,11 @@ import Torch
 public enum LinearSolver: String, Sendable, Codable, CaseIterable {
     /// Exact when affordable, else conjugate gradients preconditioned by the Gram matrix.
     case automatic
-    /// Cholesky factor of an `n × n` matrix , shared by all outputs.
+    /// Cholesky factor of an `n × n` matrix, shared by all outputs.
     case dualFactor
     /// Cholesky factor of the coupled matrix itself.
     case primalFactor
-    /// Conjugate gradients preconditioned by the Cholesky factor of `ωI + X'X` .
+    /// Conjugate gradients preconditioned by the Cholesky factor of `ωI + X'X`.
     case gram
     /// Conjugate gradients with the paper's randomised Nyström preconditioner.
     case nystrom
@@ -20,7 +20,7 @@ public enum LinearSolver: String, Sendable, Codable, CaseIterable {
 
 /// `(ωI + K) q + γ F̃'F̃ q = b` in coupled columns, and `(ωI + K) p = b`.
 ///
-/// `K = X' diag(r²) X` comes from the cones  and is absent for gated networks. The matrix does not
+/// `K = X' diag(r²) X` comes from the cones and is absent for gated networks. The matrix does not
 /// depend on the penalty, the targets or the loss, so one factor serves a whole path.
 final class CoupledSystem {
     let maps: PatternOperator
@@ -163,7 +163,7 @@ final class CoupledSystem {
 
     // MARK: Exact factors
 
-    /// `I/γ + T ∘ (DD')` with `T = X (ωI + K)⁻¹ X'` .
+    /// `I/γ + T ∘ (DD')` with `T = X (ωI + K)⁻¹ X'`.
     private func makeDualFactor() throws(TorchError) -> Tensor {
         precondition(maps.layout.directions == nil, "the dual factor needs outputs that decouple")
         let x = maps.x.to(.float64)
@@ -215,7 +215,7 @@ final class CoupledSystem {
         return b.reshaped(p, maps.d, width).permuted(1, 0, 2).reshaped(maps.d, p * width)
     }
 
-    /// The sketch of `H = K + γ F̃'F̃`, the identity left out: the shift is ω (defect 7 of the reference).
+    /// The sketch of `H = K + γ F̃'F̃`, the identity left out: the shift is ω.
     private func makeNystrom(rank: Int) throws(TorchError) -> NystromPreconditioner {
         // A resumed run has drawn other numbers before, and must get the same sketch.
         Runtime.seed(0)

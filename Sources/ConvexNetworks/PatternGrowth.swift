@@ -11,7 +11,7 @@ struct CandidateNeurons {
     var violations: [Double]
 }
 
-/// Finds the neurons that most violate optimality, the pricing step of column generation .
+/// Finds the neurons that most violate optimality, the pricing step of column generation.
 ///
 /// At a global optimum `max_{‖g‖ ≤ 1} ‖η'(Xg)₊‖ ≤ β`. The maximisation is not concave; normalised gradient ascent
 /// with the damped step 0.3 from many starts gives good neurons and a lower bound on the violation.

@@ -1,6 +1,6 @@
 import Torch
 
-/// The row space of a wide matrix: `X = Z V'` with `Z = U Σ`, `n × r`, and orthonormal `V`, `d × r` .
+/// The row space of a wide matrix: `X = Z V'` with `Z = U Σ`, `n × r`, and orthonormal `V`, `d × r`.
 ///
 /// Norms of weights, patterns and ADMM iterates carry over exactly, so that a problem with `d > n` columns is solved
 /// with `r ≤ n`. `V` is never stored: `V W = X' (U Σ⁻¹ W)`.

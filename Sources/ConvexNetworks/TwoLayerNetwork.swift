@@ -42,7 +42,7 @@ public struct TwoLayerNetwork: Sendable {
         return copy
     }
 
-    /// Rebuilds the network from a solution of the convex program .
+    /// Rebuilds the network from a solution of the convex program.
     ///
     /// Block `v_b` with norm `r > 0` becomes the unit `w₁ = v_b/√r` with output weights `±√r` times its direction.
     /// Blocks of norm zero vanish.
@@ -102,7 +102,7 @@ public struct TwoLayerNetwork: Sendable {
 
     /// `Σ_g sqrt(Σ_{k in g} ‖w₁ₖ‖² ‖w₂ₖ‖²)`: the group norms that the convex penalty sums, one per group.
     ///
-    /// With one unit a group it equals half the squared weights after balancing the layers .
+    /// With one unit a group it equals half the squared weights after balancing the layers.
     public func groupNorms() -> [Double] {
         guard units > 0 else { return [] }
         let squares = (hidden.to(.float64).squared().sum(0) * output.to(.float64).squared().sum(1)).doubles()

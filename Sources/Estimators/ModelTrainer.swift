@@ -241,9 +241,7 @@ private final class TrainingRun {
                 penalty: 1e-3 * Double(train.count), patterns: sizes.patterns, path: [],
                 reason: "0.001 for each training row, the default above \(options.crossValidationRows) rows")
         }
-        let search = PenaltySearch(
-            patternCounts: [sizes.patterns],
-            source: { self.source($0) })
+        let search = PenaltySearch(source: source(sizes.patterns))
         let folds = Split.folds(
             count: train.count, labels: train.labels,
             k: min(train.count > 2000 ? min(3, options.folds) : options.folds, train.count), seed: options.convex.seed)

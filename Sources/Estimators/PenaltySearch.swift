@@ -10,10 +10,8 @@ import Torch
 /// the largest penalty, where nearly all weights vanish, to the smallest. Scores of small tables are noisy, so the
 /// default penalty stands unless another one is better by more than the noise.
 struct PenaltySearch {
-    /// Numbers of patterns tried.
-    var patternCounts: [Int]
-    /// The pattern source for a number of patterns.
-    var source: (Int) -> PatternSource
+    /// Where patterns come from.
+    var source: PatternSource
     /// Penalties on the path.
     var points = 7
     /// Largest and smallest penalty as shares of the one at which all weights vanish.
@@ -45,30 +43,25 @@ struct PenaltySearch {
 
     /// Runs the search. Penalties are stated for all rows: a fold with a share of the rows uses that share of β.
     func run(_ problem: Problem, shouldStop: (_ done: Int, _ total: Int) -> Bool) throws -> Choice {
-        var scores: [Int: [[Double]]] = [:]
+        var scores: [[Double]] = []
         let critical = Self.criticalPenalty(problem)
         let penalties = (0..<points).map { k in
             critical * shares.largest * pow(shares.smallest / shares.largest, Double(k) / Double(max(1, points - 1)))
         }
         var done = 0
-        let total = patternCounts.count * problem.folds.count * points
-        // Folds go outermost, so that a search cut short has compared all settings on the folds it did.
-        search: for held in problem.folds {
-            let fold = Fold(problem, held: held)
-            for count in patternCounts {
-                var row: [Double] = []
-                var isCut = false
-                try fold.path(source(count), penalties, iterations: iterations) { score in
-                    row.append(score)
-                    done += 1
-                    isCut = shouldStop(done, total)
-                    return isCut ? .stop : .proceed
-                }
-                // Growth that finds nothing has no path: all its networks are zero.
-                guard row.count == penalties.count else { if isCut { break search } else { continue } }
-                scores[count, default: []].append(row)
-                if isCut { break search }
+        let total = problem.folds.count * points
+        for held in problem.folds {
+            var row: [Double] = []
+            var isCut = false
+            try Fold(problem, held: held).path(source, penalties, iterations: iterations) { score in
+                row.append(score)
+                done += 1
+                isCut = shouldStop(done, total)
+                return isCut ? .stop : .proceed
             }
+            // Growth that finds nothing has no path: all its networks are zero.
+            if row.count == points { scores.append(row) }
+            if isCut { break }
         }
         return choice(scores, penalties, Self.defaultShare * Double(problem.x.shape[0]))
     }
@@ -83,32 +76,29 @@ struct PenaltySearch {
         return max(program.criticalPenalty(), 1e-9)
     }
 
+    /// Mean and standard error of a penalty's scores; nil without scores.
+    private func point(_ penalty: Double, _ values: [Double]) -> PathPoint? {
+        guard !values.isEmpty else { return nil }
+        let mean = values.reduce(0, +) / Double(values.count)
+        let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, values.count - 1))
+        return PathPoint(
+            penalty: penalty, patterns: source.count, score: mean,
+            standardError: (variance / Double(values.count)).squareRoot())
+    }
+
     /// Of the settings within a standard error of the best mean score, the one nearest to the default penalty.
-    private func choice(_ scores: [Int: [[Double]]], _ penalties: [Double], _ fallback: Double) -> Choice {
-        var path: [PathPoint] = []
-        for count in scores.keys.sorted() {
-            let rows = scores[count]!
-            for (k, penalty) in penalties.enumerated() {
-                let values = rows.map { $0[k] }
-                let mean = values.reduce(0, +) / Double(values.count)
-                let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, values.count - 1))
-                path.append(
-                    PathPoint(
-                        penalty: penalty, patterns: count, score: mean,
-                        standardError: (variance / Double(values.count)).squareRoot()))
-            }
-        }
+    private func choice(_ scores: [[Double]], _ penalties: [Double], _ fallback: Double) -> Choice {
+        let path = penalties.indices.compactMap { k in point(penalties[k], scores.map { $0[k] }) }
         guard let best = path.max(by: { $0.score < $1.score }) else {
             return Choice(
-                penalty: fallback, patterns: patternCounts[0], path: [],
+                penalty: fallback, patterns: source.count, path: [],
                 reason: "the default: the search was stopped before its first fold was done")
         }
         let close = path.filter { $0.score >= best.score - best.standardError }
         let chosen = close.min { abs(log($0.penalty / fallback)) < abs(log($1.penalty / fallback)) } ?? best
-        let folds = scores.values.map(\.count).max() ?? 0
         return Choice(
             penalty: chosen.penalty, patterns: chosen.patterns, path: path,
-            reason: "cross-validation over \(folds) folds, \(path.count) settings")
+            reason: "cross-validation over \(scores.count) folds, \(path.count) settings")
     }
 }
 
