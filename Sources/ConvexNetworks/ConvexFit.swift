@@ -168,14 +168,7 @@ private struct FitEngine {
             round += 1
         }
         let objective = initial?.objective(x, y, loss: loss, penalty: settings.penalty)
-        // A run cut short may still be above the feasible network that it started from.
-        if let initial, let objective, settings.formulation == .relu, settings.sharing != .separate,
-            objective < solution.certificate.objective
-        {
-            solution.network = initial
-            solution.certificate = solution.certificate.restated(objective: objective)
-            notices.append("the network that the solve started from has the lower objective, so it is the result")
-        }
+        keepStart(round == 0 ? initial : start.map { Self.network($0, program) }, &solution)
         solution.network = lifted(solution.network)
         return FitResult(
             solution: solution, patternCount: program.patterns.count,
@@ -183,6 +176,21 @@ private struct FitEngine {
             penalty: settings.penalty,
             initialNetwork: initial.map(lifted), initialObjective: objective, pricing: pricing, rowSpaceRank: nil,
             notices: notices)
+    }
+
+    /// Returns to the feasible network that the last program started from, where a run cut short is still above it.
+    private mutating func keepStart(_ start: TwoLayerNetwork?, _ solution: inout ConvexSolution) {
+        guard let start, settings.formulation == .relu, settings.sharing != .separate else { return }
+        let objective = start.objective(x, y, loss: loss, penalty: settings.penalty)
+        guard objective < solution.certificate.objective else { return }
+        solution.network = start
+        solution.certificate = solution.certificate.restated(objective: objective)
+        notices.append("the network that the solve started from has the lower objective, so it is the result")
+    }
+
+    /// The network of a program's feasible start.
+    private static func network(_ start: Tensor, _ program: ConvexProgram) -> TwoLayerNetwork {
+        TwoLayerNetwork(solution: start, layout: program.layout, gates: nil, columnsPerGroup: 1)
     }
 
     mutating func path(_ penalties: [Double], visit: (Int, TwoLayerNetwork) -> Directive) throws(TorchError) {
@@ -274,10 +282,7 @@ private struct FitEngine {
         let made = program(of: network)
         guard network.formulation == .relu else { return made }
         // Of the program's own patterns, where it has them: units that never open are gone.
-        initial =
-            made.1.map { start in
-                TwoLayerNetwork(solution: start, layout: made.0.layout, gates: nil, columnsPerGroup: 1)
-            } ?? network
+        initial = made.1.map { Self.network($0, made.0) } ?? network
         guard checks else { return made }
         let progress = Progress(
             phase: "patterns", iteration: 0, limit: settings.maxIterations, seconds: watch.seconds,

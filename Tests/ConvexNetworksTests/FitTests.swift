@@ -42,6 +42,18 @@ struct FitTests {
         #expect(result.programNetwork.predict(x).isFinite)
     }
 
+    @Test("Neither is a refreshed one, whose program has lost units of the first")
+    func neverWorseRefreshed() throws {
+        var settings = Self.settings(3, iterations: 3)
+        settings.refreshes = 3
+        let (x, y) = Self.data()
+        let result = try Self.run(settings)
+        let initial = try #require(result.initialNetwork).objective(x, y, loss: SoftmaxLoss(), penalty: 3)
+        let found = result.solution.network.objective(x, y, loss: SoftmaxLoss(), penalty: 3)
+        #expect(found <= initial * (1 + 1e-6))
+        #expect(result.programNetwork.predict(x).isFinite)
+    }
+
     @Test("The early iterates are worse than their start, so that the rule is needed")
     func earlyIterates() throws {
         var settings = Self.settings(0.05, iterations: 1)
