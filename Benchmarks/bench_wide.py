@@ -18,7 +18,7 @@ def generate(options):
     second = random.standard_normal(8).astype(np.float32)
     outputs = np.maximum(features @ first, 0) @ second
     labels = (outputs > np.median(outputs)).astype(np.int64)
-    return fashion.write_npz("wide", features, labels=labels)
+    return fashion.write_npy("wide", features, labels)
 
 
 def options_from_command_line():
@@ -49,11 +49,12 @@ def main():
                      result["maxRSSBytes"] / 1e9, result["maxRSSBytes"] / size, result.get("relativeGap"),
                      percent(result.get("trainAccuracy"))])
     if not options.keep:
-        path.unlink()
+        fashion.remove_npy(path)
     columns = ["", "data, GB", "s of the fit", "s of the process", "peak memory, GB", "peak / data", "certified gap",
                "training accuracy"]
     notes = [f"{options.rows} × {options.columns} float32, {options.patterns} patterns, "
-             f"penalty {number(options.penalty)}; peak memory is the process's largest resident set."]
+             f"penalty {number(options.penalty)}; peak memory is the process's largest resident set, pages "
+             "of the mapped file among them."]
     common.publish(options.name or "wide", "Wide data: time and memory", columns, rows, notes,
                    {"runs": results, "dataBytes": size, "options": vars(options) | {"descent": None}})
 

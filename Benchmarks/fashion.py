@@ -79,6 +79,21 @@ def standardise(train: np.ndarray, *others: np.ndarray, per_feature: bool):
     return tuple(((a - mean) / deviation).astype(np.float32) for a in (train, *others))
 
 
+def write_npy(name: str, features: np.ndarray, labels: np.ndarray) -> Path:
+    """Writes data/NAME.npy and data/NAME-labels.npy; returns the first."""
+    DATA.mkdir(exist_ok=True)
+    path = DATA / f"{name}.npy"
+    np.save(path, features)
+    np.save(DATA / f"{name}-labels.npy", labels)
+    return path
+
+
+def remove_npy(path: Path):
+    """Removes the files that write_npy made."""
+    path.unlink()
+    path.with_name(f"{path.stem}-labels.npy").unlink()
+
+
 def write_npz(name: str, features: np.ndarray, **members: np.ndarray) -> Path:
     """Writes data/NAME.npz with `features` and either `labels` or `targets`."""
     DATA.mkdir(exist_ok=True)

@@ -4,6 +4,12 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 using namespace ctorch;
 
 int ct_tensor_from_bytes(const void *bytes, int64_t byte_count, const int64_t *sizes, int64_t rank, int32_t dtype,
@@ -14,6 +20,27 @@ int ct_tensor_from_bytes(const void *bytes, int64_t byte_count, const int64_t *s
                     tensor.nbytes(), " bytes, ", byte_count, " given");
         if (byte_count > 0) std::memcpy(tensor.data_ptr(), bytes, size_t(byte_count));
         *result = wrap(std::move(tensor));
+    });
+}
+
+int ct_tensor_map_file(const char *path, int64_t offset, const int64_t *sizes, int64_t rank, int32_t dtype,
+                       ct_tensor **result, char **error) {
+    return guarded(error, [&] {
+        const auto type = c10::ScalarType(dtype);
+        const at::IntArrayRef shape(sizes, size_t(rank));
+        const int64_t needed = offset + c10::multiply_integers(shape) * int64_t(c10::elementSize(type));
+        const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        TORCH_CHECK(descriptor >= 0, path, ": ", std::strerror(errno));
+        struct stat information;
+        const bool fits = fstat(descriptor, &information) == 0 && information.st_size >= needed;
+        void *base = fits ? mmap(nullptr, size_t(needed), PROT_READ, MAP_PRIVATE, descriptor, 0) : MAP_FAILED;
+        const int code = errno;
+        close(descriptor);
+        TORCH_CHECK(fits, path, ": the file is shorter than ", needed, " bytes");
+        TORCH_CHECK(base != MAP_FAILED, path, ": ", std::strerror(code));
+        *result = wrap(at::from_blob(
+            static_cast<char *>(base) + offset, shape, [base, needed](void *) { munmap(base, size_t(needed)); },
+            at::TensorOptions().dtype(type)));
     });
 }
 
@@ -39,5 +66,6 @@ int32_t ct_tensor_is_contiguous(const ct_tensor *tensor) { return unwrap(tensor)
 void *ct_tensor_data(const ct_tensor *tensor) { return unwrap(tensor).data_ptr(); }
 int32_t ct_tensor_is_shared(const ct_tensor *tensor) {
     const auto &value = unwrap(tensor);
-    return value.use_count() > 1 || value.storage().use_count() > 1;
+    // LibTorch owns, and may resize, every storage but that of a mapped file.
+    return value.use_count() > 1 || value.storage().use_count() > 1 || !value.storage().resizable();
 }

@@ -34,7 +34,7 @@ public struct TwoLayerNetwork: Sendable {
     }
 
     /// The same network in the precision and on the device of `x`.
-    func converted(like x: Tensor) -> TwoLayerNetwork {
+    public func converted(like x: Tensor) -> TwoLayerNetwork {
         var copy = self
         copy.hidden = hidden.to(device: x.device).to(x.dtype)
         copy.output = output.to(device: x.device).to(x.dtype)

@@ -12,22 +12,19 @@ struct ArrayAssembly {
     }
 
     let context: ReadContext
-    let features: (name: String, array: ArrayData)
+    let features: FeatureArray
     let target: (name: String, role: Role, array: ArrayData)?
 
     func dataset() throws -> Dataset {
-        let array = features.array
-        let shape = array.shape
+        let shape = features.shape
         guard let rows = shape.first else {
             throw context.error("'\(features.name)' is a single number", "Give one row of features for each example")
         }
         guard rows > 0 else { throw context.error("'\(features.name)' of shape \(shape) has no rows") }
-        guard array.count > 0 else { throw context.error("'\(features.name)' of shape \(shape) has no columns") }
-        var dataset = Dataset(name: context.name, features: tensor(array, shape: [rows, array.count / rows]))
+        guard features.matrix.count > 0 else { throw context.error("'\(features.name)' of shape \(shape) has no columns") }
+        var dataset = Dataset(name: context.name, features: features.matrix)
         if shape.count == 3 { dataset.imageShape = Array(shape[1...]) }
-        if [.float16, .bfloat16, .float32, .float64].contains(array.elementType) {
-            try requireFinite(dataset.features)
-        }
+        if features.mayBeInfinite { try requireFinite(dataset.features) }
         dataset.encoding = context.encoding
         dataset.classNames = context.encoding?.classNames ?? []
         guard let target else {
@@ -111,29 +108,6 @@ struct ArrayAssembly {
             throw context.error(
                 "'\(self.features.name)' of \(columns) columns holds \(value) in row \(row + 1), column \(column + 1) "
                     + "(counting from 1)", "Remove or correct such rows")
-        }
-    }
-
-    /// The array as floating-point numbers; bytes of images become numbers from 0 to 1.
-    private func tensor(_ array: ArrayData, shape: [Int]) -> Tensor {
-        let dtype: DType =
-            switch array.elementType {
-            case .bool: .bool
-            case .uint8: .uint8
-            case .int8: .int8
-            case .int16: .int16
-            case .int32: .int32
-            case .int64: .int64
-            case .float16: .float16
-            case .bfloat16: .bfloat16
-            case .float32: .float32
-            case .float64: .float64
-            }
-        let raw = array.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: shape, dtype: dtype) }
-        switch dtype {
-        case .int32, .int64, .float64: return raw.to(.float64)
-        case .uint8 where array.shape.count > 2: return raw.to(.float32) / Tensor([Float(255)])
-        default: return raw.to(.float32)
         }
     }
 }

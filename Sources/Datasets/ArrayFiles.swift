@@ -43,14 +43,15 @@ enum ArrayFiles {
                 "it holds no array 'labels' or 'targets', only \(listed(arrays.keys.sorted()))",
                 "Add one, or name another with --target")
         }
-        return try ArrayAssembly(context: context, features: features, target: target).dataset()
+        return try ArrayAssembly(
+            context: context, features: FeatureArray(name: features.name, array: features.array), target: target
+        ).dataset()
     }
 
     /// Reads features from a `.npy` file and labels from the file the context names or one beside it.
     static func npy(context: ReadContext) throws -> Dataset {
         let path = context.path
-        let file = path.split(separator: "/").last.map(String.init) ?? path
-        let features = try Npy.read(path)
+        let features = try FeatureArray(npy: path)
         let stem = String(path.dropLast(4))
         let beside = ["-labels.npy", "_labels.npy", "-targets.npy", "_targets.npy"].map { stem + $0 }
         let found = context.target ?? beside.first { FileManager.default.fileExists(atPath: $0) }
@@ -58,18 +59,18 @@ enum ArrayFiles {
             guard !context.needsTarget else {
                 throw context.error("there is no file '\(beside[0])' with its labels", "Name one with --target")
             }
-            return try ArrayAssembly(context: context, features: (file, features), target: nil).dataset()
+            return try ArrayAssembly(context: context, features: features, target: nil).dataset()
         }
         let name = labels.split(separator: "/").last.map(String.init) ?? labels
         let role: ArrayAssembly.Role =
             context.target != nil ? .unknown : name.hasSuffix("labels.npy") ? .labels : .targets
         let target = (name: name, role: role, array: try Npy.read(labels))
-        return try ArrayAssembly(context: context, features: (file, features), target: target).dataset()
+        return try ArrayAssembly(context: context, features: features, target: target).dataset()
     }
 
     /// Reads IDX images and, where there are any, their labels.
     static func idx(images: String, labels: String?, context: ReadContext) throws -> Dataset {
-        let features = (name: "images", array: try Idx.read(images))
+        let features = FeatureArray(name: "images", array: try Idx.read(images))
         guard let labels else {
             guard !context.needsTarget else {
                 throw context.error(

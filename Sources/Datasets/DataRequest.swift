@@ -47,6 +47,9 @@ public struct LoadedData: Sendable {
     /// What there is to learn.
     public var task: PredictionTask
 
+    /// The number of classes, or of targets to predict.
+    public var outputs: Int { max(1, train.classNames.count, train.targetNames.count) }
+
     /// Makes loaded data of their parts.
     public init(train: Dataset, test: Dataset? = nil, task: PredictionTask) {
         self.train = train

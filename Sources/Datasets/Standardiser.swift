@@ -64,6 +64,25 @@ public struct Standardiser: Sendable, Codable, Equatable {
     ///
     /// Throws where the number of columns differs from that of the training features, and where none is kept.
     public func apply(_ features: Tensor, dtype: DType, appendingOnes: Bool = false) throws -> Tensor {
+        try requireColumns(of: features)
+        let (rows, columns) = (features.shape[0], features.shape[1])
+        let width = keptColumns.count + (appendingOnes ? 1 : 0)
+        var result = Tensor.zeros([rows, width], dtype: dtype, device: features.device)
+        let step = Self.rowsAtOnce(columns)
+        for start in stride(from: 0, to: rows, by: step) {
+            let block = features.rows(start..<min(start + step, rows))
+            var part = standardised(0..<keptColumns.count, of: block, dtype: dtype)
+            if appendingOnes {
+                let ones = Tensor.full([part.shape[0], 1], 1, dtype: dtype, device: features.device)
+                part = Tensor.concatenate([part, ones], dimension: 1)
+            }
+            result.setRows(from: start, to: part)
+        }
+        return result
+    }
+
+    /// Throws unless the features have the columns of the training data, and one of these is kept.
+    func requireColumns(of features: Tensor) throws {
         let columns = features.rank == 2 ? features.shape[1] : 0
         guard columns == inputColumns else {
             throw DataError(
@@ -73,28 +92,23 @@ public struct Standardiser: Sendable, Codable, Equatable {
         guard !keptColumns.isEmpty else {
             throw DataError("features", "every column is constant, so there is nothing to learn from", "Check the data")
         }
-        let rows = features.shape[0]
-        let width = keptColumns.count + (appendingOnes ? 1 : 0)
-        var result = Tensor.zeros([rows, width], dtype: dtype, device: features.device)
-        let shift = Tensor(mean).to(device: features.device)
-        let divisor = Tensor(scale).to(device: features.device)
-        let step = Self.rowsAtOnce(columns)
-        for start in stride(from: 0, to: rows, by: step) {
-            var part = features.rows(start..<min(start + step, rows))
-            if keptColumns.count < columns { part = part.gathering(keptColumns, dimension: 1) }
-            if method != .none { part = (part.to(.float64) - shift) / divisor }
-            if fillsMissing {
-                let filling = method == .none ? shift.to(part.dtype) : Tensor.zeros(like: part, shape: [1])
-                part = part.selecting(where: part.isEqual(to: part), otherwise: filling)
-            }
-            part = part.to(dtype)
-            if appendingOnes {
-                let ones = Tensor.full([part.shape[0], 1], 1, dtype: dtype, device: features.device)
-                part = Tensor.concatenate([part, ones], dimension: 1)
-            }
-            result.setRows(from: start, to: part)
+    }
+
+    /// A part of the kept columns of features n × d, standardised; `range` counts kept columns.
+    func standardised(_ range: Range<Int>, of features: Tensor, dtype: DType) -> Tensor {
+        let kept = keptColumns[range]
+        let first = kept.first ?? 0
+        let isRun = kept.last.map { $0 - first == kept.count - 1 } ?? true
+        let part = isRun ? features.columns(first..<first + kept.count) : features.gathering(Array(kept), dimension: 1)
+        guard method != .none || fillsMissing else { return part.to(dtype) }
+        let shift = Tensor(Array(mean[range])).to(device: features.device)
+        guard method != .none else {
+            return part.selecting(where: part.isEqual(to: part), otherwise: shift.to(part.dtype)).to(dtype)
         }
-        return result
+        let scaled = (part.to(.float64) - shift) / Tensor(Array(scale[range])).to(device: features.device)
+        guard fillsMissing else { return scaled.to(dtype) }
+        let zero = Tensor.zeros(like: scaled, shape: [1])
+        return scaled.selecting(where: scaled.isEqual(to: scaled), otherwise: zero).to(dtype)
     }
 
     private static func listing(_ columns: [Int]) -> String {

@@ -7,8 +7,10 @@ import Torch
 public struct FitOptions: Sendable {
     /// How the penalty β is found.
     public enum Penalty: Sendable, Equatable {
-        /// Cross-validation on a path for tables, a fixed multiple of the number of rows for large data.
+        /// `search` for tables, a fixed multiple of the number of rows for large data.
         case automatic
+        /// Scores along a path of penalties: by cross-validation, or on one held-out part of large data.
+        case search
         /// A given β > 0.
         case fixed(Double)
     }
@@ -45,7 +47,7 @@ public struct FitOptions: Sendable {
     public var validation: Double?
     /// Precision of the solve; nil for double where it costs little, single otherwise.
     public var precision: DType?
-    /// Rows up to which the penalty is chosen by cross-validation.
+    /// Rows up to which the penalty is searched unless asked, and by cross-validation.
     public var crossValidationRows = 25_000
     /// Folds of the cross-validation.
     public var folds = 5

@@ -49,17 +49,27 @@ public struct ModelTrainer {
     }
 
     /// Bytes that the main solve will need, data included: stated before a run starts.
-    public func estimatedBytes(rows: Int, columns: Int, outputs: Int) -> Int {
+    public func estimatedBytes(_ data: LoadedData) -> Int {
+        let (rows, columns) = (data.train.count, data.train.features.shape[1])
+        let outputs = data.outputs
         let sizes = Sizes(options: options, rows: rows)
         let element = options.resolvedPrecision(rows: rows, columns: columns, outputs: outputs).byteCount
         let d = min(rows, columns + (options.hasBias ? 1 : 0))
-        let shared = sizes.isStochastic && options.convex.formulation == .relu
-        let perPattern = shared ? 1 : outputs * (options.convex.formulation == .relu ? 2 : 1)
+        let isShared = sizes.isStochastic && options.convex.formulation == .relu
+        let perPattern = isShared ? 1 : outputs * (options.convex.formulation == .relu ? 2 : 1)
         let m = sizes.patterns * perPattern
-        let cone = options.convex.formulation == .relu ? rows * m : 0
-        let data = 3 * rows * (columns + 1) + 8 * rows * outputs
-        return (data + cone + 8 * d * m) * element + rows * sizes.patterns + 24 * d * d + 300_000_000
+        // Cone variables, multipliers, and what one iteration makes of them.
+        let cones = options.convex.formulation == .relu ? 6 * rows * m : 0
+        let features = (rows + (data.test?.count ?? 0)) * columns
+        let raw = features * data.train.features.dtype.byteCount
+        // The solver's own rows and a product of their size; of wide data, coordinates.
+        let scaled = 2 * (d < columns ? rows * d : features)
+        let solve = (scaled + cones + 8 * d * m + 8 * rows * outputs) * element
+        return raw + solve + rows * sizes.patterns + 24 * d * d + Self.engineBytes
     }
+
+    /// What the engine takes before it holds any data.
+    private static let engineBytes = 350_000_000
 }
 
 /// Default sizes for a number of rows.
@@ -73,7 +83,7 @@ struct Sizes {
 
     init(options: FitOptions, rows: Int) {
         let isLarge = rows > options.crossValidationRows
-        searchesPenalty = options.penalty == .automatic && !isLarge
+        searchesPenalty = options.penalty == .search || options.penalty == .automatic && !isLarge
         isStochastic = options.patterns == .network
         switch options.patterns {
         case .network: patterns = options.neurons ?? (isLarge ? 128 : 64)
@@ -96,11 +106,13 @@ private final class TrainingRun {
     let held: Dataset?
     let loss: any Loss
     let targets: EncodedTargets
-    let x: Tensor
+    let design: TrainingDesign
     let heldX: Tensor?
     let testX: Tensor?
     var notices: [String]
     var history: [HistoryPoint]
+    /// The training rows in the solver's coordinates.
+    var x: Tensor { design.x }
     /// The penalty is not the one of an uninterrupted run, so a checkpoint must not fix it.
     var isSearchCut = false
 
@@ -117,32 +129,28 @@ private final class TrainingRun {
         let method = options.standardisation ?? (data.train.imageShape == nil ? .perColumn : .global)
         let dtype = options.resolvedPrecision(
             rows: train.count, columns: train.features.shape[1],
-            outputs: max(data.train.classNames.count, data.train.targetNames.count))
+            outputs: data.outputs)
         loss = options.resolvedLoss(data.task, outputs: data.train.classNames.count)
         let fitted = options.standardiser ?? Standardiser(fitting: train.features, method: method)
         standardiser = fitted
         notices = data.train.notices + fitted.notices
-        let target = device
-        let design = { (set: Dataset) throws -> Tensor in
-            try Design.matrix(set.features, standardiser: fitted, hasBias: options.hasBias, dtype: dtype)
-                .to(device: target)
-        }
         targets = EncodedTargets(train, task: data.task, loss: loss, dtype: dtype)
-        x = try design(train)
-        guard x.isFinite, targets.matrix.isFinite else {
+        guard targets.matrix.isFinite else {
             throw DataError(
-                subject: data.train.name, problem: "some values are too large for \(dtype)",
-                advice: "Rescale those columns or the target, or ask for double precision (--dtype float64)")
+                subject: data.train.name, problem: "some targets are too large for \(dtype)",
+                advice: "Rescale the target, or ask for double precision (--dtype float64)")
         }
-        heldX = try held.map(design)
-        testX = try data.test.map(design)
+        design = try TrainingDesign(train, standardiser: fitted, options: options, dtype: dtype, watch: watch)
+        notices += design.notice.map { [$0] } ?? []
+        heldX = try held.map(design.matrix)
+        testX = try data.test.map(design.matrix)
         try checkPatterns()
     }
 
     /// Gates and networks from files must go with the data.
     private func checkPatterns() throws {
         guard case .source(let source) = options.patterns else { return }
-        let (columns, outputs) = (x.shape[1], targets.matrix.shape[1])
+        let (columns, outputs) = (design.columns, targets.matrix.shape[1])
         let bias = options.hasBias ? ", the bias among them" : ""
         switch source {
         case .gates(let gates):
@@ -242,9 +250,7 @@ private final class TrainingRun {
                 reason: "0.001 for each training row, the default above \(options.crossValidationRows) rows")
         }
         let search = PenaltySearch(source: source(sizes.patterns))
-        let folds = Split.folds(
-            count: train.count, labels: train.labels,
-            k: min(train.count > 2000 ? min(3, options.folds) : options.folds, train.count), seed: options.convex.seed)
+        let folds = searchFolds()
         let problem = PenaltySearch.Problem(
             x: x, y: targets.matrix.to(device: device), loss: loss, settings: options.convex, folds: folds,
             score: { outputs, rows in self.score(outputs, self.train, rows) })
@@ -260,12 +266,25 @@ private final class TrainingRun {
         }
     }
 
+    /// Rows that score each penalty: fewer parts the more rows there are, as their scores are less noisy.
+    private func searchFolds() -> [[Int]] {
+        let (rows, seed) = (train.count, options.convex.seed)
+        guard rows <= options.crossValidationRows else {
+            let parts =
+                train.labels.map { Split.stratified(labels: $0, fraction: 0.1, seed: seed) }
+                ?? Split.random(count: rows, fraction: 0.1, seed: seed)
+            return [parts.held]
+        }
+        let k = rows > 2000 ? min(3, options.folds) : options.folds
+        return Split.folds(count: rows, labels: train.labels, k: min(k, rows), seed: seed)
+    }
+
     private func source(_ count: Int) -> PatternSource {
         switch options.patterns {
         case .network: .network(units: count)
         case .sampled: .sampled(count)
         case .grow: .grow(count)
-        case .source(let source): source
+        case .source(let source): design.reduced(source)
         }
     }
 
@@ -310,10 +329,10 @@ private final class TrainingRun {
     }
 
     private func model(_ network: TwoLayerNetwork) -> TrainedModel {
-        var copy = network
-        copy.hidden = network.hidden.to(device: .cpu)
-        copy.output = network.output.to(device: .cpu)
-        copy.gates = network.gates?.to(device: .cpu)
+        var copy = design.lifted(network)
+        copy.hidden = copy.hidden.to(device: .cpu)
+        copy.output = copy.output.to(device: .cpu)
+        copy.gates = copy.gates?.to(device: .cpu)
         return TrainedModel(
             network: copy, standardiser: standardiser, hasBias: options.hasBias, task: data.task,
             classNames: data.train.classNames, targetNames: data.train.targetNames, outputMean: targets.mean,

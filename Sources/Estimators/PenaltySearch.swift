@@ -98,7 +98,9 @@ struct PenaltySearch {
         let chosen = close.min { abs(log($0.penalty / fallback)) < abs(log($1.penalty / fallback)) } ?? best
         return Choice(
             penalty: chosen.penalty, patterns: chosen.patterns, path: path,
-            reason: "cross-validation over \(scores.count) folds, \(path.count) settings")
+            reason: scores.count == 1
+                ? "the score of a held-out part, \(path.count) settings"
+                : "cross-validation over \(scores.count) folds, \(path.count) settings")
     }
 }
 

@@ -39,7 +39,7 @@ public struct TrainedModel: Sendable {
     ///
     /// - Throws: `DataError` when the number of columns differs from the training data's.
     public func design(_ features: Tensor, dtype: DType = .float32) throws -> Tensor {
-        try Design.matrix(features, standardiser: standardiser, hasBias: hasBias, dtype: dtype)
+        try standardiser.apply(features, dtype: dtype, appendingOnes: hasBias)
     }
 
     /// Raw outputs, `n × C`: class scores, or predicted values in the units of the targets.
@@ -64,16 +64,6 @@ public struct TrainedModel: Sendable {
         case .classification: return Scoring.accuracy(outputs, data.labels ?? [])
         case .regression: return Scoring.determination(outputs, data.targets!)
         }
-    }
-}
-
-/// From raw features to the matrix of the convex program.
-enum Design {
-    /// Standardises and appends the bias column.
-    static func matrix(
-        _ features: Tensor, standardiser: Standardiser, hasBias: Bool, dtype: DType
-    ) throws -> Tensor {
-        try standardiser.apply(features, dtype: dtype, appendingOnes: hasBias)
     }
 }
 

@@ -8,8 +8,41 @@ public enum Npy {
         try parse(try InputFile.bytes(path), path: path)
     }
 
+    /// Where the elements of a `.npy` file lie, for those who map it instead of reading it.
+    public struct Layout: Sendable, Equatable {
+        /// The type of every element.
+        public var elementType: ElementType
+        /// The dimensions, outermost first.
+        public var shape: [Int]
+        /// Bytes before the first element.
+        public var offset: Int
+        /// Bytes that the elements take.
+        public var byteCount: Int
+    }
+
+    /// The layout of a file whose elements are in C order, little endian and of a known type; nil for others.
+    ///
+    /// Reads the header only. Throws for damaged files.
+    public static func layout(_ path: String) throws(InterchangeError) -> Layout? {
+        let file = try InputFile(path)
+        guard let size = file.size else { return nil }
+        let (header, offset) = try header(try file.read(upTo: min(size, 1 << 20)), size: size, path: path)
+        guard let elementType = header.nativeType, let byteCount = header.byteCount,
+            offset % elementType.byteCount == 0
+        else { return nil }
+        return Layout(elementType: elementType, shape: header.shape, offset: offset, byteCount: byteCount)
+    }
+
     /// Parses the content of a `.npy` file as `read` does; `path` is named in errors.
     public static func parse(_ bytes: [UInt8], path: String) throws(InterchangeError) -> ArrayData {
+        let (header, offset) = try header(bytes, size: bytes.count, path: path)
+        return try header.array(Array(bytes[offset...]), path: path)
+    }
+
+    /// The header of a file of `size` bytes that starts with `bytes`, and where its elements begin.
+    private static func header(
+        _ bytes: [UInt8], size: Int, path: String
+    ) throws(InterchangeError) -> (NpyHeader, offset: Int) {
         guard !bytes.isEmpty else { throw .empty(path) }
         var reader = ByteReader(bytes: bytes, path: path)
         let part = "the npy header"
@@ -26,14 +59,15 @@ public enum Npy {
             version == 1 ? Int(try reader.little(UInt16.self, part)) : Int(try reader.little(UInt32.self, part))
         let text = String(decoding: bytes[try reader.take(length, part)], as: UTF8.self)
         let header = try NpyHeader(parsing: text, path: path)
-        guard let size = header.byteCount else {
+        guard let needed = header.byteCount else {
             throw InterchangeError(path, "the shape \(header.shape) is too large", "Write the file again")
         }
-        guard size == reader.remaining else {
-            let problem = "shape \(header.shape) takes \(size) bytes but \(reader.remaining) follow the header"
+        let present = size - reader.position
+        guard needed == present else {
+            let problem = "shape \(header.shape) takes \(needed) bytes but \(present) follow the header"
             throw InterchangeError(path, problem, "Copy or write the file again")
         }
-        return try header.array(Array(bytes[reader.position...]), path: path)
+        return (header, reader.position)
     }
 
     /// Writes `array` as a version 1 file, by way of a temporary file beside `path`.

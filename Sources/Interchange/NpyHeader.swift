@@ -77,6 +77,12 @@ struct NpyHeader {
         }
     }
 
+    /// The element type when the file holds it as memory does: in C order and little endian.
+    var nativeType: ElementType? {
+        guard case .native(let elementType) = storage, !isBigEndian, !isFortranOrder else { return nil }
+        return elementType
+    }
+
     /// The bytes the elements take in the file, or nil where the product overflows.
     var byteCount: Int? {
         ElementType.uint8.byteCount(shape: [elementSize] + shape)

@@ -45,6 +45,30 @@ public struct Tensor: @unchecked Sendable {
         self.init(owning: result)
     }
 
+    /// Creates a tensor over the bytes of a file, which are read when they are touched and not before.
+    ///
+    /// The file must stay as it is while the tensor lives. Copies are made on writing, as for any other tensor.
+    ///
+    /// - Parameters:
+    ///   - path: a file of C-ordered elements.
+    ///   - offset: bytes before the first element, a multiple of the element's size.
+    ///   - shape: length of each dimension.
+    ///   - dtype: element type.
+    /// - Throws: `TorchError` when the file cannot be mapped or is too short.
+    public init(mapping path: String, offset: Int, shape: [Int], dtype: DType) throws(TorchError) {
+        precondition(offset % dtype.byteCount == 0, "a \(dtype) tensor mapped from byte \(offset)")
+        var result: OpaquePointer?
+        var message: UnsafeMutablePointer<CChar>?
+        let sizes = shape.map(Int64.init)
+        let status = ct_tensor_map_file(
+            path, Int64(offset), sizes, Int64(sizes.count), dtype.rawValue, &result, &message)
+        guard status == 0, let result else {
+            defer { ct_string_free(message) }
+            throw TorchError(operation: "map", message: message.map { String(cString: $0) } ?? "failed")
+        }
+        self.init(owning: result)
+    }
+
     /// Number of dimensions.
     public var rank: Int { Int(ct_tensor_rank(pointer)) }
     /// Length of each dimension.

@@ -42,9 +42,7 @@ struct FitCommand: ParsableCommand {
         var isFitted = false
         defer { if !isFitted { folder.discardIfNew() } }
         let trainer = ModelTrainer(options: options)
-        let estimate = trainer.estimatedBytes(
-            rows: loaded.train.count, columns: loaded.train.features.shape[1],
-            outputs: max(1, loaded.train.classNames.count))
+        let estimate = trainer.estimatedBytes(loaded)
         if !isQuiet { announce(loaded, options, estimate) }
         let resume = running.resume ? try folder.readCheckpoint(loaded.train.hash, options.device, arguments) : nil
         Interruption.install()
@@ -116,7 +114,7 @@ struct FitCommand: ParsableCommand {
         options.precision = solver.dtype.map { $0 == .float64 ? .float64 : .float32 }
         options.convex.seed = running.seed
         options.loss = model.loss
-        if let penalty = model.penalty { options.penalty = .fixed(penalty) }
+        options.penalty = model.penalty
         options.neurons = model.neurons
         options.hasBias = model.bias
         if model.standardize == false { options.standardisation = Standardisation.none }

@@ -12,6 +12,26 @@ extension Formulation: ExpressibleByArgument {}
 extension OutputSharing: ExpressibleByArgument {}
 extension PredictionTask: ExpressibleByArgument {}
 
+extension FitOptions.Penalty: ExpressibleByArgument {
+    public init?(argument: String) {
+        switch argument {
+        case "automatic": self = .automatic
+        case "search": self = .search
+        default:
+            guard let number = Double(argument) else { return nil }
+            self = .fixed(number)
+        }
+    }
+
+    public var defaultValueDescription: String {
+        switch self {
+        case .automatic: "automatic"
+        case .search: "search"
+        case .fixed(let number): "\(number)"
+        }
+    }
+}
+
 /// What to train on.
 struct DataOptions: ParsableArguments {
     @Argument(help: "A data set's name (see descent list) or a file: CSV, NPZ, NPY, IDX (.gz too), safetensors.")
@@ -85,9 +105,11 @@ struct ModelOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Penalty β of the group lasso, for losses summed over rows. Default: cross-validation for tables.",
-            valueName: "number"))
-    var penalty: Double?
+            """
+            Penalty β of the group lasso, for losses summed over rows: a number, or search, for scores along a path \
+            of penalties. Default: search up to 25000 rows, 0.001 for each row above.
+            """, valueName: "number"))
+    var penalty = FitOptions.Penalty.automatic
 
     @Option(
         help: ArgumentHelp(
@@ -125,7 +147,7 @@ struct ModelOptions: ParsableArguments {
     var standardize = true
 
     func validate() throws {
-        if let penalty, !(penalty > 0 && penalty.isFinite) {
+        if case .fixed(let penalty) = penalty, !(penalty > 0 && penalty.isFinite) {
             throw ValidationError(
                 "--penalty \(penalty): the penalty must be above 0; without one no dual bound exists.")
         }

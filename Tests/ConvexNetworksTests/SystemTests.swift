@@ -128,6 +128,34 @@ struct SystemTests {
         #expect(distance(full, vt.transposedTimes(short)) < 1e-12)
     }
 
+    /// A source that hands out columns and nothing else.
+    private struct Columns: ColumnSource {
+        let matrix: Tensor
+        var shape: [Int] { matrix.shape }
+        var dtype: DType { matrix.dtype }
+        var device: Device { matrix.device }
+        func columns(_ range: Range<Int>) -> Tensor { matrix.columns(range) }
+    }
+
+    @Test("8.4: coordinates, lifted weights and other rows agree with the whole matrix, block by block")
+    func rowSpaceByBlocks() throws {
+        // More columns than one block of so many rows holds, and more rows than one strip.
+        let (n, d) = (700, 12_500)
+        var random = RandomSource(12)
+        let x = Columns(matrix: random.tensor([n, 40], dtype: .float32).times(random.tensor([40, d], dtype: .float32)))
+        let space = try RowSpace(x)
+        #expect(space.rank == 40)
+        let z = space.coordinates.to(.float64)
+        let full = x.matrix.to(.float64)
+        #expect(distance(z.times(z.transposed()), full.times(full.transposed())) < 1e-5)
+        let w = random.tensor([40, 3], dtype: .float32)
+        let lifted = space.lift(w, x: x)
+        #expect(distance(x.matrix.times(lifted), space.coordinates.times(w)) < 1e-4)
+        #expect(distance(space.project(lifted, x: x), w) < 1e-4)
+        let other = Columns(matrix: random.tensor([5, d], dtype: .float32))
+        #expect(distance(space.coordinates(of: other, x: x).times(w), other.matrix.times(lifted)) < 1e-4)
+    }
+
     @Test("8.5: Gram-preconditioned products stay below the bound that knows no data")
     func bound() throws {
         for oracle in Oracle.all {

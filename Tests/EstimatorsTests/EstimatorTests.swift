@@ -1,5 +1,6 @@
 import ConvexNetworks
 import Datasets
+import Proximal
 import RunLog
 import TestSupport
 import Testing
@@ -158,5 +159,43 @@ struct EstimatorTests {
         let network = TwoLayerNetwork(hidden: Tensor.full([4, 2], 1), output: Tensor.full([2, 1], 1))
         options.patterns = .source(.given(network))
         #expect(fault { _ = try trained(options, data) }.contains("1 outputs"))
+    }
+
+    @Test("Wide data: the model of the row space predicts from raw columns, and its objective is the report's")
+    func wide() throws {
+        var random = RandomSource(31)
+        let make = { (seed: UInt64) in
+            let problem = Problem(rows: 60, columns: 3, seed: seed)
+            var noise = RandomSource(seed &+ 100)
+            // Constant and repeated columns are dropped before the reduction.
+            let columns = [problem.features, noise.tensor([60, 150]), Tensor.full([60, 1], 2, dtype: .float64)]
+            var wide = problem.data(.classification)
+            wide.train.features = Tensor.concatenate(columns + [problem.features.columns(0..<1)], dimension: 1)
+            return wide
+        }
+        var data = make(1)
+        data.test = make(2).train
+        for patterns in [FitOptions.Patterns.network, .sampled(12), .source(.gates(random.tensor([154, 9])))] {
+            let (model, report) = try trained(.small(patterns, penalty: 0.5), data)
+            #expect(report.notices.contains { $0.contains("row space of rank") })
+            #expect(model.network.hidden.shape[0] == 154)
+            #expect(try model.score(data.train) == report.trainAccuracy)
+            #expect(try model.score(data.test!) == report.testAccuracy)
+            let x = try model.design(data.train.features, dtype: .float64)
+            let loss = LossCatalogue.named(report.loss)!
+            let y = EncodedTargets(data.train, task: .classification, loss: loss, dtype: .float64).matrix
+            let objective = model.network.converted(like: x).objective(x, y, loss: loss, penalty: report.penalty)
+            #expect(abs(objective - report.objective) < 1e-6 * objective)
+        }
+    }
+
+    @Test("A search on one held-out part chooses a penalty of its path", arguments: [50, 1000])
+    func searches(crossValidationRows: Int) throws {
+        var options = FitOptions.small(.sampled(12))
+        options.penalty = .search
+        options.crossValidationRows = crossValidationRows
+        let (_, report) = try trained(options, Problem(seed: 3).data(.classification))
+        #expect(report.path.count == 7 && report.path.contains { $0.penalty == report.penalty })
+        #expect(report.penaltyChoice.contains(crossValidationRows < 120 ? "held-out part" : "cross-validation"))
     }
 }

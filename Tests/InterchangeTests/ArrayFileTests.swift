@@ -22,6 +22,19 @@ struct ArrayFileTests {
         #expect(message { try Npy.write(brain, to: scratch.path("b.npy")) }.contains("NumPy has no BF16"))
     }
 
+    @Test func aLayoutTellsWhereTheElementsLie() throws {
+        let scratch = try Scratch()
+        for (name, array) in samples() where name != "bfloat16" {
+            try Npy.write(array, to: scratch.path("a.npy"))
+            let layout = try #require(try Npy.layout(scratch.path("a.npy")))
+            let bytes = try InputFile.bytes(scratch.path("a.npy"))
+            #expect(layout.elementType == array.elementType && layout.shape == [2, 3])
+            #expect(Array(bytes[layout.offset...]) == array.bytes && layout.byteCount == array.bytes.count)
+            try AtomicFile.write(chunks: [Array(bytes.dropLast())], to: scratch.path("cut.npy"))
+            #expect(message { _ = try Npy.layout(scratch.path("cut.npy")) }.contains("follow the header"))
+        }
+    }
+
     @Test func everyElementTypeSurvivesASafeTensorsFile() throws {
         let scratch = try Scratch()
         let metadata = ["format": "pt", "note": "a \"quoted\" \\ \n\u{1} \u{1F600} é"]

@@ -47,6 +47,9 @@ int ct_operator_call(const ct_operator *op, const ct_value *arguments, int64_t a
 /// Copies `byte_count` bytes of C-ordered host data into a new tensor on the CPU.
 int ct_tensor_from_bytes(const void *bytes, int64_t byte_count, const int64_t *sizes, int64_t rank, int32_t dtype,
                          ct_tensor **result, char **error);
+/// A read-only tensor over the bytes of a file from `offset` on, C-ordered; pages are read when they are touched.
+int ct_tensor_map_file(const char *path, int64_t offset, const int64_t *sizes, int64_t rank, int32_t dtype,
+                       ct_tensor **result, char **error);
 /// Copies the tensor's elements, in C order, to host memory of exactly `byte_count` bytes.
 int ct_tensor_to_bytes(const ct_tensor *tensor, void *bytes, int64_t byte_count, char **error);
 void ct_tensor_free(ct_tensor *tensor);
@@ -57,7 +60,7 @@ int32_t ct_tensor_dtype(const ct_tensor *tensor);
 int32_t ct_tensor_device_type(const ct_tensor *tensor);
 int32_t ct_tensor_device_index(const ct_tensor *tensor);
 int32_t ct_tensor_is_contiguous(const ct_tensor *tensor);
-/// 1 when another tensor, or a view, shares the storage: writing would then show there.
+/// 1 when the storage must not be written: another tensor or a view shares it, or it is a file's.
 int32_t ct_tensor_is_shared(const ct_tensor *tensor);
 /// Address of the first element; only meaningful for tensors in host memory.
 void *ct_tensor_data(const ct_tensor *tensor);

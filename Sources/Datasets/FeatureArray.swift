@@ -1,0 +1,75 @@
+import Interchange
+import Torch
+
+/// The features of a file of arrays: n × d, or n × h × w for images.
+struct FeatureArray {
+    /// The array's or the file's name.
+    let name: String
+    /// The dimensions in the file.
+    let shape: [Int]
+    /// The features as floating-point numbers, n × d; without elements where the shape has none.
+    let matrix: Tensor
+    /// Whether the elements may be NaN or infinite.
+    let mayBeInfinite: Bool
+
+    /// Files at least this large are mapped: they are read a page at a time and need not fit in memory.
+    private static let mappedBytes = 64_000_000
+
+    /// Bytes of images become numbers from 0 to 1.
+    init(name: String, array: ArrayData) {
+        self.name = name
+        shape = array.shape
+        mayBeInfinite = Self.floating.contains(array.elementType)
+        let dtype = Self.dtype(array.elementType)
+        let raw = array.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: Self.matrixShape(array.shape), dtype: dtype) }
+        switch dtype {
+        case .int32, .int64, .float64: matrix = raw.to(.float64)
+        case .uint8 where array.shape.count > 2: matrix = raw.to(.float32) / Tensor([Float(255)])
+        default: matrix = raw.to(.float32)
+        }
+    }
+
+    /// The elements of a `.npy` file: in place where it is large and holds them as memory does.
+    init(npy path: String, mappedBytes: Int = mappedBytes) throws {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        guard let layout = try Npy.layout(path), layout.byteCount >= max(1, mappedBytes),
+            layout.elementType == .float32 || layout.elementType == .float64, !layout.shape.isEmpty
+        else {
+            self.init(name: name, array: try Npy.read(path))
+            return
+        }
+        let mapped = try Tensor(
+            mapping: path, offset: layout.offset, shape: Self.matrixShape(layout.shape),
+            dtype: Self.dtype(layout.elementType))
+        self.init(name: name, shape: layout.shape, matrix: mapped)
+    }
+
+    private init(name: String, shape: [Int], matrix: Tensor) {
+        self.name = name
+        self.shape = shape
+        self.matrix = matrix
+        mayBeInfinite = true
+    }
+
+    private static let floating: [ElementType] = [.float16, .bfloat16, .float32, .float64]
+
+    private static func matrixShape(_ shape: [Int]) -> [Int] {
+        let rows = shape.first ?? 1
+        return [rows, rows > 0 ? shape.dropFirst().reduce(1, *) : 0]
+    }
+
+    private static func dtype(_ type: ElementType) -> DType {
+        switch type {
+        case .bool: .bool
+        case .uint8: .uint8
+        case .int8: .int8
+        case .int16: .int16
+        case .int32: .int32
+        case .int64: .int64
+        case .float16: .float16
+        case .bfloat16: .bfloat16
+        case .float32: .float32
+        case .float64: .float64
+        }
+    }
+}
