@@ -46,7 +46,14 @@ public struct TrainedModel: Sendable {
     ///
     /// - Throws: `DataError` when the number of columns differs from the training data's.
     public func outputs(_ features: Tensor) throws -> Tensor {
-        let raw = network.predict(try design(features, dtype: network.hidden.dtype))
+        // A block of rows at a time: the scaled copy of wide or long data stays small beside them.
+        let step = max(1, 16_000_000 / max(1, inputColumns))
+        let rows = features.shape[0]
+        let blocks = try stride(from: 0, to: max(1, rows), by: step).map { start in
+            let block = rows > step ? features.rows(start..<min(rows, start + step)) : features
+            return network.predict(try design(block, dtype: network.hidden.dtype))
+        }
+        let raw = blocks.count == 1 ? blocks[0] : Tensor.concatenate(blocks, dimension: 0)
         return raw * Tensor(outputScale).to(raw.dtype) + Tensor(outputMean).to(raw.dtype)
     }
 
