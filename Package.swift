@@ -52,20 +52,22 @@ let package = Package(
         library("Proximal", ["Torch"]),
         library("Solvers", ["Torch"]),
         library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
-        library("Optimizers", ["Torch"]),
+        library("Settings"),
+        library("Optimizers", ["Torch", "Settings"]),
+        library("Networks", ["Torch", "Settings", "Interchange"]),
         library("Datasets", ["Torch", "Interchange"]),
         library("Estimators", ["Torch", "Interchange", "RunLog", "Proximal", "ConvexNetworks", "Datasets"]),
         library(
             "Descent",
             [
-                "Torch", "Interchange", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Optimizers", "Datasets",
-                "Estimators",
+                "Torch", "Interchange", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings", "Optimizers",
+                "Networks", "Datasets", "Estimators",
             ]),
         .executableTarget(
             name: "descent",
             dependencies: [
-                "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Optimizers", "Datasets",
-                "Estimators", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
+                "Networks", "Datasets", "Estimators", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/descent-cli", swiftSettings: swiftSettings),
         .target(
@@ -77,7 +79,10 @@ let package = Package(
         tests(
             "ConvexNetworksTests", ["Torch", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "TestSupport"],
             resources: [.copy("Resources")]),
-        tests("OptimizersTests", ["Torch", "Optimizers", "TestSupport"], resources: [.copy("Resources")]),
+        .testTarget(
+            name: "NetworksTests", dependencies: ["Torch", "Settings", "Networks", "Interchange", "TestSupport"],
+            exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
+        tests("OptimizersTests", ["Torch", "Settings", "Optimizers", "TestSupport"], resources: [.copy("Resources")]),
         tests("DatasetsTests", ["Torch", "Interchange", "Datasets"]),
         .testTarget(
             name: "InterchangeTests", dependencies: ["Interchange"], exclude: ["Generate"],

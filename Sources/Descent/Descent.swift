@@ -3,8 +3,10 @@
 @_exported import Datasets
 @_exported import Estimators
 @_exported import Interchange
+@_exported import Networks
 @_exported import Optimizers
 @_exported import Proximal
 @_exported import RunLog
+@_exported import Settings
 @_exported import Solvers
 @_exported import Torch

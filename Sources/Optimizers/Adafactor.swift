@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// Adafactor (Shazeer and Stern 2018), as `torch.optim.Adafactor`: row and column means stand for the second moment.

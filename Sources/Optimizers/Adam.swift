@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// Adam (Kingma and Ba 2015, Algorithm 1), as `torch.optim.Adam`.

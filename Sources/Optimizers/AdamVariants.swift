@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// NAdam (Dozat 2016) with a momentum schedule, as `torch.optim.NAdam`.

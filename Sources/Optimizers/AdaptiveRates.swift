@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// Adagrad (Duchi, Hazan and Singer 2011), as `torch.optim.Adagrad`: `p −= lr/(1 + (t−1) decay) · g/(√Σg² + ε)`.

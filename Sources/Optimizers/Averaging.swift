@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// Averaged SGD (Polyak and Juditsky 1992), as `torch.optim.ASGD`: the average of the iterates from step `t0` on.

@@ -1,3 +1,4 @@
+import Settings
 import Torch
 
 /// D-Adapted Adam (Defazio and Mishchenko 2023, Algorithm 5): the scale `d` of the rate is estimated while training.

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// L-BFGS (Liu and Nocedal 1989), as `torch.optim.LBFGS`: one step is up to `max_iter` iterations of its own.

@@ -1,3 +1,4 @@
+import Settings
 import Torch
 
 /// MADGRAD (Defazio and Jelassi 2022, Algorithm 1): dual averaging with cube roots, and momentum.

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// Muon (Jordan et al. 2024), as `torch.optim.Muon`: the momentum of a matrix, made nearly orthogonal.

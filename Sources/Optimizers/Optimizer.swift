@@ -1,3 +1,4 @@
+import Settings
 import Torch
 
 /// A first-order optimizer: a value of hyperparameters, with its state held apart.
@@ -5,18 +6,7 @@ import Torch
 /// One file holds one optimizer, or a family that shares a rule; one line in ``OptimizerCatalogue`` makes it known to
 /// the command line, the documentation and the conformance tests. Names and defaults of hyperparameters are those of
 /// `torch.optim` where it has the optimizer, so that settings carry over as they are.
-public protocol Optimizer: Sendable, Codable, Equatable {
-    /// Name on the command line.
-    static var name: String { get }
-    /// One line of help.
-    static var summary: String { get }
-    /// Where the method was published.
-    static var citation: String { get }
-    /// The hyperparameters with their ranges; their defaults are those of `init()`.
-    static var hyperparameters: [Hyperparameter] { get }
-
-    /// The default hyperparameters.
-    init()
+public protocol Optimizer: Configurable {
     /// Learning rate; schedules write it. ≥ 0.
     var lr: Double { get set }
 

@@ -1,3 +1,5 @@
+import Settings
+
 /// The optimizers by name. A new optimizer is one file, one line here and its reference numbers for the tests.
 public enum OptimizerCatalogue {
     /// All optimizers.
@@ -13,12 +15,9 @@ public enum OptimizerCatalogue {
     /// - Throws: `SettingError` with the nearest names for an unknown optimizer or hyperparameter, or with the range
     ///   that a value is outside of.
     public static func make(_ name: String, settings: [String: SettingValue] = [:]) throws -> any Optimizer {
-        guard let type = all.first(where: { $0.name == name }) else {
-            throw SettingError(
-                optimizer: name,
-                problem: "is no optimizer" + NearestNames.hint(for: name, among: all.map { $0.name }))
-        }
-        return try type.init(settings: settings)
+        let made = try Catalogue.make(name, settings: settings, among: all.map { $0 }, kind: "optimizer")
+        guard let optimizer = made as? any Optimizer else { preconditionFailure("\(name) is no optimizer") }
+        return optimizer
     }
 
     /// What an optimizer can do beyond stepping.

@@ -1,3 +1,4 @@
+import Settings
 import Torch
 
 /// Stochastic gradient descent with momentum, as `torch.optim.SGD`.

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// SOAP (Vyas et al. 2025, Algorithm 3): Adam in the eigenbasis of Shampoo's preconditioners.

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// Shampoo (Gupta, Koren and Singer 2018, Algorithms 1 and 2): each side of a tensor has its own preconditioner.

@@ -1,3 +1,4 @@
+import Settings
 import Torch
 
 /// Lion (Chen et al. 2023, Algorithm 2): `p −= lr sign(β₁ m + (1 − β₁) g)`, then `m = β₂ m + (1 − β₂) g`.

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// A file of reference trajectories: what an implementation did from given points with given settings.
@@ -94,12 +95,12 @@ public struct TrajectoryFile: Codable, Sendable {
     /// - Throws: `SettingError` that says which field is missing or wrong.
     public init(contentsOf path: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw SettingError(optimizer: path, problem: "cannot be read")
+            throw SettingError(path, "cannot be read")
         }
         do {
             self = try JSONDecoder().decode(TrajectoryFile.self, from: data)
         } catch let error as DecodingError {
-            throw SettingError(optimizer: path, problem: "is no trajectory file: \(Self.text(error))")
+            throw SettingError(path, "is no trajectory file: \(Self.text(error))")
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// A function whose value and gradient the package knows, for optimizers that evaluate it themselves.
@@ -92,7 +93,7 @@ public enum Verification {
         func tensors(_ point: TrajectoryFile.Point, _ what: String) throws -> [Tensor] {
             try names.map { name in
                 guard let tensor = point[name]?.tensor else {
-                    throw SettingError(optimizer: label, problem: "\(what) has no rectangular array '\(name)'")
+                    throw SettingError(label, "\(what) has no rectangular array '\(name)'")
                 }
                 return tensor
             }
@@ -106,8 +107,7 @@ public enum Verification {
             if let closure = optimizer as? any ClosureOptimizer {
                 guard let function else {
                     let known = TestFunction.all.map(\.name).joined(separator: ", ")
-                    throw SettingError(
-                        optimizer: label, problem: "evaluates the function itself; the known ones are \(known)")
+                    throw SettingError(label, "evaluates the function itself; the known ones are \(known)")
                 }
                 closure.step(&parameters, state: &state, evaluate: function.evaluate)
             } else {
@@ -115,7 +115,7 @@ public enum Verification {
                     let gradients = try step.grad.map({ try tensors($0, "'grad' of step \(index + 1)") })
                         ?? function?.evaluate(parameters).gradients
                 else {
-                    throw SettingError(optimizer: label, problem: "step \(index + 1) has no 'grad'")
+                    throw SettingError(label, "step \(index + 1) has no 'grad'")
                 }
                 optimizer.step(&parameters, gradients: gradients, state: &state)
             }

@@ -13,6 +13,7 @@ extension OutputSharing: ExpressibleByArgument {}
 extension PredictionTask: ExpressibleByArgument {}
 
 extension FitOptions.Penalty: ExpressibleByArgument {
+    /// Reads a word or a number.
     public init?(argument: String) {
         switch argument {
         case "automatic": self = .automatic
@@ -23,6 +24,7 @@ extension FitOptions.Penalty: ExpressibleByArgument {
         }
     }
 
+    /// The word or number of the command line.
     public var defaultValueDescription: String {
         switch self {
         case .automatic: "automatic"

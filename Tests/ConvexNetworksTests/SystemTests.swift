@@ -142,7 +142,8 @@ struct SystemTests {
         // More columns than one block of so many rows holds, and more rows than one strip.
         let (n, d) = (700, 12_500)
         var random = RandomSource(12)
-        let x = Columns(matrix: random.tensor([n, 40], dtype: .float32).times(random.tensor([40, d], dtype: .float32)))
+        let factors = (random.tensor([n, 40], dtype: .float32), random.tensor([40, d], dtype: .float32))
+        let x = Columns(matrix: factors.0.times(factors.1))
         let space = try RowSpace(x)
         #expect(space.rank == 40)
         let z = space.coordinates.to(.float64)

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Settings
 import Torch
 
 @testable import Optimizers

@@ -1,6 +1,7 @@
 import Foundation
 import Optimizers
 import TestSupport
+import Settings
 import Testing
 import Torch
 

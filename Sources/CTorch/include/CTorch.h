@@ -65,6 +65,19 @@ int32_t ct_tensor_is_shared(const ct_tensor *tensor);
 /// Address of the first element; only meaningful for tensors in host memory.
 void *ct_tensor_data(const ct_tensor *tensor);
 
+// Derivatives
+/// An alias of the tensor that gradients are taken with respect to.
+int ct_tensor_leaf(const ct_tensor *tensor, ct_tensor **result, char **error);
+/// An alias of the tensor outside of any graph.
+int ct_tensor_detached(const ct_tensor *tensor, ct_tensor **result, char **error);
+/// Gradients of a scalar with respect to `count` leaves; zeros for leaves it does not depend on. Frees the graph
+/// unless `create_graph` is set.
+int ct_gradients(const ct_tensor *output, const ct_tensor *const *inputs, int64_t count, int32_t create_graph,
+                 ct_tensor **results, char **error);
+/// Whether operators on this thread record graphs.
+int32_t ct_grad_enabled(void);
+void ct_set_grad_enabled(int32_t enabled);
+
 // Process-wide state
 void ct_string_free(char *string);
 int32_t ct_version_compiled(void);

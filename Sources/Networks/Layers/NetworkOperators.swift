@@ -1,0 +1,33 @@
+import Torch
+
+/// The dispatcher's operators that layers call, each looked up once.
+enum NetworkOp {
+    static let linear = Operator("aten::linear")
+    static let conv1d = Operator("aten::conv1d")
+    static let conv1dSame = Operator("aten::conv1d", "padding")
+    static let conv2d = Operator("aten::conv2d")
+    static let conv2dSame = Operator("aten::conv2d", "padding")
+    static let convTranspose2d = Operator("aten::conv_transpose2d", "input")
+    static let batchNorm = Operator("aten::batch_norm")
+    static let layerNorm = Operator("aten::layer_norm")
+    static let groupNorm = Operator("aten::group_norm")
+    static let embedding = Operator("aten::embedding")
+    static let dropout = Operator("aten::dropout")
+    static let maxPool2d = Operator("aten::max_pool2d")
+    static let avgPool2d = Operator("aten::avg_pool2d")
+    static let adaptiveAvgPool2d = Operator("aten::adaptive_avg_pool2d")
+    static let gelu = Operator("aten::gelu")
+    static let silu = Operator("aten::silu")
+    static let tanh = Operator("aten::tanh")
+    static let leakyRelu = Operator("aten::leaky_relu")
+    static let elu = Operator("aten::elu")
+    static let softplus = Operator("aten::softplus")
+    static let lstm = Operator("aten::lstm", "input")
+    static let gru = Operator("aten::gru", "input")
+    static let attention = Operator("aten::scaled_dot_product_attention")
+    static let crossEntropy = Operator("aten::cross_entropy_loss")
+    static let binaryCrossEntropy = Operator("aten::binary_cross_entropy_with_logits")
+    static let meanSquaredError = Operator("aten::mse_loss")
+    static let l1 = Operator("aten::l1_loss")
+    static let huber = Operator("aten::huber_loss")
+}

@@ -1,0 +1,98 @@
+import Torch
+
+/// A network or a part of one: a value of its sizes, which declares its parameters and computes from them.
+///
+/// The parameters themselves live outside, in a ``NamedTensors``, so that optimizers, checkpoints and gradients are
+/// functions of values. Names are PyTorch's: a part called `layers` with a part `0` that declares `weight` holds
+/// `layers.0.weight`.
+public protocol Module: Sendable {
+    /// Declares parameters, buffers and parts, in PyTorch's order.
+    func declare(_ declaration: inout Declaration)
+    /// Computes the output; parameters and mode come from the scope.
+    func callAsFunction(_ x: Tensor, _ scope: Scope) -> Tensor
+}
+
+extension Module {
+    /// Declares nothing, as activations do.
+    public func declare(_ declaration: inout Declaration) {}
+}
+
+/// Collects what a module declares.
+public struct Declaration {
+    /// A parameter before it has values.
+    struct Parameter {
+        var name: String
+        var shape: [Int]
+        var initialiser: Initialiser
+    }
+
+    var parameters: [Parameter] = []
+    var buffers: [Parameter] = []
+    private var prefix = ""
+
+    init() {}
+
+    /// Declares a parameter that is trained.
+    public mutating func parameter(_ name: String, _ shape: [Int], _ initialiser: Initialiser) {
+        parameters.append(Parameter(name: prefix + name, shape: shape, initialiser: initialiser))
+    }
+
+    /// Declares a tensor that is kept with the parameters and not trained, as running means are.
+    public mutating func buffer(_ name: String, _ shape: [Int], fill: Double) {
+        buffers.append(Parameter(name: prefix + name, shape: shape, initialiser: .constant(fill)))
+    }
+
+    /// Declares a part; its names start with the part's own.
+    public mutating func part(_ name: String, _ module: any Module) {
+        let outer = prefix
+        prefix += name + "."
+        module.declare(&self)
+        prefix = outer
+    }
+}
+
+/// What a module sees while it computes: its parameters by their own names, and the mode.
+public struct Scope {
+    private let pass: Pass
+    private let prefix: String
+
+    init(pass: Pass, prefix: String = "") {
+        self.pass = pass
+        self.prefix = prefix
+    }
+
+    /// A parameter or buffer of the module.
+    ///
+    /// - Precondition: the module declared it.
+    public subscript(name: String) -> Tensor {
+        guard let tensor = pass.updates[prefix + name] ?? pass.tensors[prefix + name] else {
+            preconditionFailure("no parameter '\(prefix + name)': the module did not declare it")
+        }
+        return tensor
+    }
+
+    /// The scope of a part.
+    public func part(_ name: String) -> Scope { Scope(pass: pass, prefix: prefix + name + ".") }
+
+    /// Whether the module is trained: batch statistics are taken and units dropped.
+    public var isTraining: Bool { pass.isTraining }
+
+    /// Gives a buffer its next value, which holds after the pass.
+    public func update(_ name: String, _ tensor: Tensor) { pass.updates[prefix + name] = tensor.detached() }
+}
+
+/// One evaluation of a network.
+final class Pass {
+    let tensors: [String: Tensor]
+    let isTraining: Bool
+    var updates: [String: Tensor] = [:]
+
+    init(_ parameters: NamedTensors, _ buffers: NamedTensors, isTraining: Bool) {
+        var all: [String: Tensor] = [:]
+        all.reserveCapacity(parameters.count + buffers.count)
+        for (name, tensor) in parameters.pairs { all[name] = tensor }
+        for (name, tensor) in buffers.pairs { all[name] = tensor }
+        tensors = all
+        self.isTraining = isTraining
+    }
+}

@@ -1,0 +1,71 @@
+import Torch
+
+/// A module with its parameters and buffers.
+public struct Network: Sendable {
+    /// What computes.
+    public let module: any Module
+    /// What is trained.
+    public var parameters: NamedTensors
+    /// What is kept with it, as running means are.
+    public var buffers: NamedTensors
+
+    /// Creates a network with fresh parameters.
+    ///
+    /// - Parameters:
+    ///   - seed: each parameter's values depend on it and on the parameter's name alone.
+    ///   - dtype: floating-point type of the parameters.
+    public init(_ module: any Module, seed: UInt64 = 0, dtype: DType = .float32, device: Device = .cpu) {
+        var declaration = Declaration()
+        module.declare(&declaration)
+        self.module = module
+        parameters = Self.made(declaration.parameters, seed, dtype, device)
+        buffers = Self.made(declaration.buffers, seed, dtype, device)
+    }
+
+    private static func made(
+        _ declared: [Declaration.Parameter], _ seed: UInt64, _ dtype: DType, _ device: Device
+    ) -> NamedTensors {
+        var made = NamedTensors()
+        for parameter in declared {
+            precondition(made[parameter.name] == nil, "the parameter '\(parameter.name)' is declared twice")
+            made[parameter.name] = parameter.initialiser.tensor(parameter.shape, name: parameter.name, seed: seed)
+                .to(dtype).to(device: device)
+        }
+        return made
+    }
+
+    /// The output in evaluation mode.
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        module(x, Scope(pass: Pass(parameters, buffers, isTraining: false)))
+    }
+
+    /// Evaluates a loss of the output and its gradients with respect to some of the parameters.
+    ///
+    /// - Parameters:
+    ///   - x: input of the module.
+    ///   - isTraining: whether batch statistics are taken, units dropped and buffers updated.
+    ///   - trained: names of the parameters to differentiate; nil for all.
+    ///   - loss: a scalar of the output.
+    /// - Returns: the loss, and gradients in the order of the parameters that were asked for.
+    /// - Throws: `TorchError` when the engine fails, as when memory runs out.
+    public mutating func lossAndGradients(
+        _ x: Tensor, isTraining: Bool = true, trained: Set<String>? = nil, loss: (Tensor) throws -> Tensor
+    ) throws -> Differential {
+        let chosen = self.parameters.names.indices.filter { trained?.contains(self.parameters.names[$0]) ?? true }
+        var updates: [String: Tensor] = [:]
+        let (parameters, buffers, module) = (self.parameters, self.buffers, self.module)
+        let result = try valueAndGradients(at: chosen.map { parameters.values[$0] }) { leaves in
+            var current = parameters
+            for (position, leaf) in zip(chosen, leaves) { current.values[position] = leaf }
+            let pass = Pass(current, buffers, isTraining: isTraining)
+            let value = try loss(module(x, Scope(pass: pass)))
+            updates = pass.updates
+            return value
+        }
+        for (name, tensor) in updates { self.buffers[name] = tensor }
+        return result
+    }
+
+    /// Number of trained elements.
+    public var parameterCount: Int { parameters.elementCount }
+}
