@@ -53,21 +53,30 @@ let package = Package(
         library("Solvers", ["Torch"]),
         library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
         library("Settings"),
+        library("TensorFiles", ["Torch", "Interchange"]),
         library("Optimizers", ["Torch", "Settings"]),
-        library("Networks", ["Torch", "Settings", "Interchange"]),
-        library("Datasets", ["Torch", "Interchange"]),
-        library("Estimators", ["Torch", "Interchange", "RunLog", "Proximal", "ConvexNetworks", "Datasets"]),
+        library("Networks", ["Torch", "Settings", "Interchange", "TensorFiles"]),
+        library("Datasets", ["Torch", "Interchange", "TensorFiles"]),
+        library(
+            "Estimators",
+            ["Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "ConvexNetworks", "Datasets"]),
+        library(
+            "Training",
+            [
+                "Torch", "Interchange", "TensorFiles", "RunLog", "Settings", "Proximal", "ConvexNetworks", "Optimizers",
+                "Networks", "Datasets", "Estimators",
+            ]),
         library(
             "Descent",
             [
-                "Torch", "Interchange", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings", "Optimizers",
-                "Networks", "Datasets", "Estimators",
+                "Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings", "Optimizers",
+                "Networks", "Datasets", "Estimators", "Training",
             ]),
         .executableTarget(
             name: "descent",
             dependencies: [
                 "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
-                "Networks", "Datasets", "Estimators", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Networks", "Datasets", "Estimators", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/descent-cli", swiftSettings: swiftSettings),
         .target(

@@ -16,8 +16,10 @@ public struct Dataset: Sendable {
     public var targetNames: [String]
     /// The name of each feature; empty for images and arrays.
     public var featureNames: [String]
-    /// Height and width of each row's image; nil for what is not known to be one.
+    /// Height and width of each row's image, behind its channels where it has several; nil for what is not known to be one.
     public var imageShape: [Int]?
+    /// Number of different tokens, where features are tokens and not numbers.
+    public var vocabulary: Int?
     /// What was decided or repaired while reading, one sentence each.
     public var notices: [String]
     /// How the columns and classes of the file became numbers, for reading another file alike.

@@ -1,4 +1,5 @@
 import Interchange
+import TensorFiles
 import Torch
 
 /// The features of a file of arrays: n × d, or n × h × w for images.
@@ -20,7 +21,7 @@ struct FeatureArray {
         self.name = name
         shape = array.shape
         mayBeInfinite = Self.floating.contains(array.elementType)
-        let dtype = Self.dtype(array.elementType)
+        let dtype = DType(array.elementType)
         let raw = array.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: Self.matrixShape(array.shape), dtype: dtype) }
         switch dtype {
         case .int32, .int64, .float64: matrix = raw.to(.float64)
@@ -40,7 +41,7 @@ struct FeatureArray {
         }
         let mapped = try Tensor(
             mapping: path, offset: layout.offset, shape: Self.matrixShape(layout.shape),
-            dtype: Self.dtype(layout.elementType))
+            dtype: DType(layout.elementType))
         self.init(name: name, shape: layout.shape, matrix: mapped)
     }
 
@@ -56,20 +57,5 @@ struct FeatureArray {
     private static func matrixShape(_ shape: [Int]) -> [Int] {
         let rows = shape.first ?? 1
         return [rows, rows > 0 ? shape.dropFirst().reduce(1, *) : 0]
-    }
-
-    private static func dtype(_ type: ElementType) -> DType {
-        switch type {
-        case .bool: .bool
-        case .uint8: .uint8
-        case .int8: .int8
-        case .int16: .int16
-        case .int32: .int32
-        case .int64: .int64
-        case .float16: .float16
-        case .bfloat16: .bfloat16
-        case .float32: .float32
-        case .float64: .float64
-        }
     }
 }

@@ -8,6 +8,8 @@ enum FileKind {
     case npy
     case idx
     case safetensors
+    case cifar
+    case synthetic
 
     init(of path: String) {
         let name = path.lowercased()
@@ -17,6 +19,7 @@ enum FileKind {
         case "npz": self = .npz
         case "npy": self = .npy
         case "safetensors": self = .safetensors
+        case "bin": self = .cifar
         case "csv", "tsv", "tab", "txt", "data": self = .table
         case _ where last.contains("idx"): self = .idx
         default: self = Self.sniffed(path)

@@ -14,12 +14,16 @@ struct SourceLocation {
             self.init(path: entry.name, kind: .idx, idx: files, entry: entry)
             return
         }
+        if SyntheticData.all.contains(where: { $0.name == source }) {
+            self.init(path: source, kind: .synthetic, idx: nil, entry: nil)
+            return
+        }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: source, isDirectory: &isFolder) else {
             throw DataError(
                 source.isEmpty ? "''" : source, "there is no data set and no file of that name",
-                "Known data sets are \(listed(DatasetCatalogue.all.map(\.name))); "
-                    + "the path of a CSV, NPZ, NPY, IDX or safetensors file works too")
+                "Known data sets are \(listed(DatasetCatalogue.all.map(\.name) + SyntheticData.all.map(\.name))); "
+                    + "the path of a CSV, NPZ, NPY, IDX, safetensors or CIFAR-10 file works too")
         }
         if isFolder.boolValue {
             let prefixes = [""] + DatasetCatalogue.all.map { $0.name + "-" }
@@ -50,6 +54,17 @@ struct SourceLocation {
         case .table:
             var reader = try TableReader(context: context)
             return (try reader.dataset(), nil)
+        case .synthetic:
+            guard let made = SyntheticData.all.first(where: { $0.name == path }) else {
+                preconditionFailure("no synthetic data '\(path)'")
+            }
+            return (made.make(false), withTest ? made.make(true) : nil)
+        case .cifar:
+            let rows = try Cifar.read(path, context: context)
+            guard withTest, let test = Cifar.testFile(beside: path) else { return (rows, nil) }
+            var testContext = context
+            (testContext.path, testContext.encoding) = (test, rows.encoding)
+            return (rows, try Cifar.read(test, context: testContext))
         case .npy: return (try ArrayFiles.npy(context: context), nil)
         case .npz: return try archive(try Npz.read(path), context, withTest: withTest)
         case .safetensors:

@@ -10,3 +10,4 @@
 @_exported import Settings
 @_exported import Solvers
 @_exported import Torch
+@_exported import Training

@@ -1,6 +1,7 @@
 import ConvexNetworks
 import Foundation
 import Interchange
+import TensorFiles
 import Torch
 
 /// Reads and writes the checkpoint of an interrupted run: one safetensors file, replaced atomically.
@@ -57,7 +58,7 @@ public enum CheckpointFile {
             innerIterations: state.innerIterations, kept: fit.patterns.kept, initialUnits: fit.initial != nil)
         let text = String(decoding: try JSONEncoder().encode(header), as: UTF8.self)
         let file = SafeTensorsFile(
-            tensors: tensors.map { (name: $0.0, array: $0.1.rawArrayData) }, metadata: ["descent.checkpoint": text])
+            tensors: tensors.map { (name: $0.0, array: $0.1.arrayData) }, metadata: ["descent.checkpoint": text])
         try SafeTensors.write(file, to: path)
     }
 
@@ -73,11 +74,10 @@ public enum CheckpointFile {
                 path: path, problem: "is not a checkpoint of this version of Descent", advice: "Start the run again")
         }
         let tensor = { (name: String) throws -> Tensor in
-            guard let array = file[name], let dtype = DType(array.elementType) else {
+            guard let array = file[name] else {
                 throw InterchangeError(path: path, problem: "lacks '\(name)'", advice: "Start the run again")
             }
-            return array.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: array.shape, dtype: dtype) }
-                .to(device: device)
+            return Tensor(array).to(device: device)
         }
         let state = ADMMState(
             u: try tensor("u"), v: try tensor("v"), lambda: try tensor("lambda"),
@@ -96,36 +96,5 @@ public enum CheckpointFile {
                 fit: fit, penalty: header.penalty, penaltyChoice: header.penaltyChoice, patterns: header.patterns,
                 phases: header.phases, history: header.history),
             arguments: header.arguments, dataHash: header.dataHash)
-    }
-}
-
-extension Tensor {
-    /// The elements for a file, in their own type.
-    fileprivate var rawArrayData: ArrayData {
-        withBytes { ArrayData(elementType: ElementType(dtype), shape: shape, bytes: Array($0)) }
-    }
-}
-
-extension ElementType {
-    fileprivate init(_ dtype: DType) {
-        switch dtype {
-        case .uint8: self = .uint8
-        case .int8: self = .int8
-        case .int16: self = .int16
-        case .int32: self = .int32
-        case .int64: self = .int64
-        case .float16: self = .float16
-        case .bfloat16: self = .bfloat16
-        case .float32: self = .float32
-        case .float64: self = .float64
-        case .bool: self = .bool
-        }
-    }
-}
-
-extension DType {
-    fileprivate init?(_ elementType: ElementType) {
-        guard let match = DType.allCases.first(where: { ElementType($0) == elementType }) else { return nil }
-        self = match
     }
 }

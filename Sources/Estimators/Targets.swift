@@ -3,16 +3,16 @@ import Proximal
 import Torch
 
 /// The target matrix of a loss, with the scaling that regression undoes afterwards.
-struct EncodedTargets {
+public struct EncodedTargets: Sendable {
     /// Targets, `n × C`.
-    var matrix: Tensor
+    public var matrix: Tensor
     /// Means taken off regression targets, one per output.
-    var mean: [Double]
+    public var mean: [Double]
     /// Scales divided out of regression targets, one per output.
-    var scale: [Double]
+    public var scale: [Double]
 
     /// Encodes class labels as the loss wants them, or standardises regression targets.
-    init(_ data: Dataset, task: PredictionTask, loss: any Loss, dtype: DType) {
+    public init(_ data: Dataset, task: PredictionTask, loss: any Loss, dtype: DType) {
         guard task == .classification else {
             let raw = data.targets!.to(.float64)
             let centre = raw.mean(0, keepingRank: true)
@@ -42,5 +42,5 @@ struct EncodedTargets {
     }
 
     /// Targets of a subset of rows.
-    func rows(_ indices: [Int]) -> Tensor { matrix.gathering(indices) }
+    public func rows(_ indices: [Int]) -> Tensor { matrix.gathering(indices) }
 }

@@ -16,6 +16,12 @@ public enum Gzip {
     }
 
     /// Whether the content begins like a gzip file.
+    /// The bytes of a file, decompressed where they are compressed.
+    public static func read(_ path: String) throws(InterchangeError) -> [UInt8] {
+        let bytes = try InputFile.bytes(path)
+        return isGzip(bytes) ? try decompress(bytes, path: path) : bytes
+    }
+
     static func isGzip(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x1F, 0x8B]) }
 
     private static func member(_ reader: inout ByteReader) throws(InterchangeError) -> [UInt8] {

@@ -44,12 +44,14 @@ public struct Network: Sendable {
     /// - Parameters:
     ///   - x: input of the module.
     ///   - isTraining: whether batch statistics are taken, units dropped and buffers updated.
+    ///   - castTo: type that parameters take part in the pass with; gradients have the parameters' own.
     ///   - trained: names of the parameters to differentiate; nil for all.
     ///   - loss: a scalar of the output.
     /// - Returns: the loss, and gradients in the order of the parameters that were asked for.
     /// - Throws: `TorchError` when the engine fails, as when memory runs out.
     public mutating func lossAndGradients(
-        _ x: Tensor, isTraining: Bool = true, trained: Set<String>? = nil, loss: (Tensor) throws -> Tensor
+        _ x: Tensor, isTraining: Bool = true, castTo: DType? = nil, trained: Set<String>? = nil,
+        loss: (Tensor) throws -> Tensor
     ) throws -> Differential {
         let chosen = self.parameters.names.indices.filter { trained?.contains(self.parameters.names[$0]) ?? true }
         var updates: [String: Tensor] = [:]
@@ -57,6 +59,7 @@ public struct Network: Sendable {
         let result = try valueAndGradients(at: chosen.map { parameters.values[$0] }) { leaves in
             var current = parameters
             for (position, leaf) in zip(chosen, leaves) { current.values[position] = leaf }
+            if let castTo { current = current.map { $0.to(castTo) } }
             let pass = Pass(current, buffers, isTraining: isTraining)
             let value = try loss(module(x, Scope(pass: pass)))
             updates = pass.updates

@@ -64,6 +64,11 @@ public struct Progress: Sendable, Codable {
     /// Score on the test split, recorded for plots only.
     public var testScore: Double?
 
+    /// Learning rate of the step, where there is one.
+    public var learningRate: Double?
+    /// Norm of all gradients, where they were taken.
+    public var gradientNorm: Double?
+
     /// Creates a progress report.
     public init(
         phase: String, iteration: Int, limit: Int, seconds: Double, objective: Double? = nil,

@@ -60,6 +60,14 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
 
 /// Process-wide settings and facts of the engine.
 public enum Runtime {
+    /// What a refused operator ends in: a trap unless a program sets another end, as a command line's one-line message.
+    ///
+    /// Shapes that do not go together are errors of the program; memory that runs out is not, but neither leaves a
+    /// value to go on with. Set it before any work starts.
+    public nonisolated(unsafe) static var onFailure: (TorchError) -> Never = { preconditionFailure("\($0)") }
+
+    static func fail(_ error: TorchError) -> Never { onFailure(error) }
+
     /// Version of the LibTorch headers the package was compiled with.
     public static var version: String { String(cString: ct_version_string()) }
     /// Instruction set that LibTorch's kernels use, as in `AVX512`.

@@ -77,7 +77,7 @@ public struct Operator: Sendable {
             }
             return result
         } catch {
-            preconditionFailure("\(error)")
+            Runtime.fail(error)
         }
     }
 

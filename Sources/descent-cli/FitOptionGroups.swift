@@ -283,7 +283,12 @@ struct SolverOptions: ParsableArguments {
         return settings
     }
 
-    func checkDevice() throws {
+    func checkDevice() throws { try DeviceCheck.require(device) }
+}
+
+/// Whether this machine has a device.
+enum DeviceCheck {
+    static func require(_ device: String) throws {
         guard let wanted = Device(device) else {
             throw DataError(subject: "--device \(device)", problem: "is no device", advice: "Use cpu, cuda or cuda:1")
         }

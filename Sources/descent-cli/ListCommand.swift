@@ -53,7 +53,8 @@ struct ListCommand: ParsableCommand {
     mutating func run() throws {
         var parts: [(String, [Entry])] = []
         if catalogue == .datasets || catalogue == .all {
-            parts.append(("datasets", DatasetCatalogue.all.map { Entry(name: $0.name, summary: $0.summary) }))
+            parts.append(("datasets", DatasetCatalogue.all.map { Entry(name: $0.name, summary: $0.summary) }
+                + SyntheticData.all.map { Entry(name: $0.name, summary: $0.summary) }))
         }
         if catalogue == .losses || catalogue == .all {
             parts.append(

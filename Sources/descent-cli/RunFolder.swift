@@ -4,6 +4,7 @@ import Foundation
 import Interchange
 import RunLog
 import Torch
+import Training
 
 /// The folder of one run: model, report, metrics, page and checkpoint.
 struct RunFolder {
@@ -92,6 +93,20 @@ struct RunFolder {
         let file = path + "/metrics.jsonl"
         if !appending { try AtomicFile.write([UInt8](), to: file) }
         return MetricsLog(path: file)
+    }
+
+    /// Writes what trains the run again.
+    func writeConfig(_ settings: TrainingSettings) throws {
+        let config = ConfigFile(
+            command: ["descent"] + CommandLine.arguments.dropFirst(), version: Version.text, torch: Runtime.version,
+            training: settings)
+        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: path + "/config.json")
+    }
+
+    /// Writes the numbers and the page of a training run.
+    func write(_ report: TrainingReport, page: String) throws {
+        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(report)), to: path + "/report.json")
+        try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
     }
 
     func writeResults(model: TrainedModel, report: FitReport, data: LoadedData, arguments: [String]) throws {

@@ -1,4 +1,4 @@
-"""Writes the reference values that NetworksTests compares against:
+"""Writes the reference values that NetworksTests and OptimizersTests compare against:
 
     layers.json         forward and backward passes of single layers
     architectures.json  forward and backward passes of whole networks
@@ -9,7 +9,8 @@ Run with PyTorch, torchvision and NumPy installed:
 
     OMP_NUM_THREADS=1 python fixtures.py [output directory]
 
-The default output directory is ../Resources, next to this script's folder.
+Files go to ../Resources, next to this script's folder, and schedules.json to the
+resources of OptimizersTests, or all to a directory that is given.
 
 Everything is computed in float64. No tensor is stored: each is filled from its
 name by `uniform`, which the tests repeat, then mapped to offset + scale * v
@@ -442,10 +443,11 @@ def write(path, cases):
 
 
 def main():
-    default = Path(__file__).resolve().parent.parent / "Resources"
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    folder.mkdir(parents=True, exist_ok=True)
+    tests = Path(__file__).resolve().parent.parent.parent
     for build in (layers, architectures, losses, schedules):
+        room = "OptimizersTests" if build is schedules else "NetworksTests"
+        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else tests / room / "Resources"
+        folder.mkdir(parents=True, exist_ok=True)
         write(folder / f"{build.__name__}.json", build())
 
 

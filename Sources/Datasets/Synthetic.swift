@@ -1,0 +1,81 @@
+import Foundation
+import Torch
+
+/// Data that are made instead of read; the same at every call.
+public struct SyntheticData: Sendable {
+    /// Name in place of a file.
+    public let name: String
+    /// What the rows are, in a few words.
+    public let summary: String
+    let make: @Sendable (_ isTest: Bool) -> Dataset
+
+    /// All entries, in alphabetical order.
+    public static let all: [SyntheticData] = [
+        SyntheticData(name: "modular-arithmetic", summary: "tokens a, b and (a + b) mod 23 to predict; half for tests") {
+            modular(23, isTest: $0)
+        },
+        SyntheticData(name: "spirals", summary: "two arms of a spiral in the plane, 1,000 points each") {
+            spirals(1000, isTest: $0)
+        },
+        SyntheticData(name: "teacher", summary: "values of a two-layer ReLU network of 4 units in 10 dimensions") {
+            teacher(rows: 2000, columns: 10, units: 4, isTest: $0)
+        },
+    ]
+
+    /// All pairs of numbers below a prime, half of them for tests (Power et al. 2022, arXiv:2201.02177).
+    private static func modular(_ p: Int, isTest: Bool) -> Dataset {
+        let order = Split.random(count: p * p, fraction: 0.5, seed: 1)
+        let rows = isTest ? order.held : order.train
+        let tokens = rows.flatMap { [Float($0 / p), Float($0 % p), Float(p)] }
+        var data = Dataset(
+            name: "modular-arithmetic", features: Tensor(tokens, shape: [rows.count, 3]),
+            labels: rows.map { ($0 / p + $0 % p) % p }, classNames: (0..<p).map(String.init), targetNames: ["sum"],
+            encoding: TableEncoding(targetName: "sum", classNames: (0..<p).map(String.init), task: .classification))
+        data.vocabulary = p + 1
+        return data
+    }
+
+    private static func spirals(_ count: Int, isTest: Bool) -> Dataset {
+        var noise = Noise(isTest ? 11 : 10)
+        var points: [Double] = []
+        var labels: [Int] = []
+        for i in 0..<2 * count {
+            let arm = i % 2
+            let t = 0.25 + 3 * noise.uniform()
+            let angle = t * .pi + Double(arm) * .pi
+            points += [t * cos(angle) + 0.05 * noise.normal(), t * sin(angle) + 0.05 * noise.normal()]
+            labels.append(arm)
+        }
+        return Dataset(
+            name: "spirals", features: Tensor(points, shape: [2 * count, 2]), labels: labels,
+            classNames: ["0", "1"], targetNames: ["arm"], featureNames: ["x", "y"],
+            encoding: TableEncoding(targetName: "arm", classNames: ["0", "1"], task: .classification))
+    }
+
+    private static func teacher(rows: Int, columns: Int, units: Int, isTest: Bool) -> Dataset {
+        var weights = Noise(20)
+        let first = (0..<columns * units).map { _ in weights.normal() }
+        let second = (0..<units).map { _ in weights.normal() }
+        var noise = Noise(isTest ? 22 : 21)
+        let x = Tensor((0..<rows * columns).map { _ in noise.normal() }, shape: [rows, columns])
+        let y = x.times(Tensor(first, shape: [columns, units])).relu().times(Tensor(second, shape: [units, 1]))
+        return Dataset(
+            name: "teacher", features: x, targets: y, targetNames: ["y"],
+            encoding: TableEncoding(targetName: "y", task: .regression))
+    }
+}
+
+/// Reproducible numbers.
+private struct Noise {
+    private var source: SplitMix64
+
+    init(_ seed: UInt64) { source = SplitMix64(seed: seed) }
+
+    mutating func uniform() -> Double { Double(source.next() >> 11) * 0x1p-53 }
+
+    /// Standard normal (Box and Muller 1958).
+    mutating func normal() -> Double {
+        let radius = (-2 * log(1 - uniform())).squareRoot()
+        return radius * cos(2 * .pi * uniform())
+    }
+}

@@ -1,0 +1,179 @@
+import Foundation
+import Settings
+
+/// A linear rise at the start of a run, which several schedules share.
+struct WarmUp {
+    let length: Double
+    let start: Double
+
+    /// The rate during the rise; nil behind it.
+    func rate(at time: Double, base: Double) -> Double? {
+        time < length ? base * (start + (1 - start) * time / length) : nil
+    }
+
+    /// Time behind the rise, and how long the fall takes: what is given, or the rest of the run.
+    func fall(at time: Double, given: Double, total: Double) -> (time: Double, length: Double) {
+        (time - length, given > 0 ? given : max(1, total - length))
+    }
+}
+
+/// A line from `start_factor · base` to `end_factor · base`, behind a warm-up.
+public struct LinearSchedule: Schedule {
+    /// Name on the command line.
+    public static let name = "linear"
+    /// One line of help.
+    public static let summary = "falls, or rises, along a line"
+    /// Where it comes from.
+    public static let citation = "torch.optim.lr_scheduler.LinearLR"
+    /// The hyperparameters with their ranges.
+    public static let hyperparameters: [Hyperparameter] = [
+        Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first"),
+        Hyperparameter("warmup_start", .share, "factor of the rate when it begins"),
+        Hyperparameter("start_factor", .atLeast(0), "factor when the line begins"),
+        Hyperparameter("end_factor", .atLeast(0), "factor when it ends"),
+        Hyperparameter("total_iters", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run")
+    ]
+
+    /// Length of a linear rise at first.
+    public var warmup = 0.0
+    /// Factor of the rate when it begins.
+    public var warmupStart = 0.0
+    /// Factor when the line begins.
+    public var startFactor = 1.0
+    /// Factor when it ends.
+    public var endFactor = 0.0
+    /// Length of the fall, warm-up not counted; 0 for the rest of the run.
+    public var length = 0.0
+
+    private enum CodingKeys: String, CodingKey {
+        case warmup
+        case warmupStart = "warmup_start"
+        case startFactor = "start_factor"
+        case endFactor = "end_factor"
+        case length = "total_iters"
+    }
+
+    /// Creates the default schedule.
+    public init() {}
+
+    /// The rate at a time.
+    public func rate(at time: Double, base: Double, total: Double) -> Double {
+        let warmUp = WarmUp(length: warmup, start: warmupStart)
+        if let rising = warmUp.rate(at: time, base: base) { return rising }
+        let (t, end) = warmUp.fall(at: time, given: length, total: total)
+        return base * (startFactor + (endFactor - startFactor) * min(1, t / end))
+    }
+}
+
+/// Half a cosine from `base` to `eta_min`, behind a warm-up.
+public struct CosineSchedule: Schedule {
+    /// Name on the command line.
+    public static let name = "cosine"
+    /// One line of help.
+    public static let summary = "falls along half a cosine"
+    /// Where it comes from.
+    public static let citation = "Loshchilov and Hutter, ICLR 2017, arXiv:1608.03983, equation 5 without restarts"
+    /// The hyperparameters with their ranges.
+    public static let hyperparameters: [Hyperparameter] = [
+        Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first"),
+        Hyperparameter("warmup_start", .share, "factor of the rate when it begins"),
+        Hyperparameter("eta_min", .atLeast(0), "rate at the end"),
+        Hyperparameter("T_max", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run")
+    ]
+
+    /// Length of a linear rise at first.
+    public var warmup = 0.0
+    /// Factor of the rate when it begins.
+    public var warmupStart = 0.0
+    /// Rate at the end.
+    public var minimum = 0.0
+    /// Length of the fall, warm-up not counted; 0 for the rest of the run.
+    public var length = 0.0
+
+    private enum CodingKeys: String, CodingKey {
+        case warmup
+        case warmupStart = "warmup_start"
+        case minimum = "eta_min"
+        case length = "T_max"
+    }
+
+    /// Creates the default schedule.
+    public init() {}
+
+    /// The rate at a time.
+    public func rate(at time: Double, base: Double, total: Double) -> Double {
+        let warmUp = WarmUp(length: warmup, start: warmupStart)
+        if let rising = warmUp.rate(at: time, base: base) { return rising }
+        let (t, end) = warmUp.fall(at: time, given: length, total: total)
+        return minimum + (base - minimum) * (1 + cos(.pi * min(1, t / end))) / 2
+    }
+}
+
+/// `base · (1 − t / end)^power`, behind a warm-up.
+public struct PolynomialSchedule: Schedule {
+    /// Name on the command line.
+    public static let name = "polynomial"
+    /// One line of help.
+    public static let summary = "falls to zero along a power of the time left"
+    /// Where it comes from.
+    public static let citation = "torch.optim.lr_scheduler.PolynomialLR"
+    /// The hyperparameters with their ranges.
+    public static let hyperparameters: [Hyperparameter] = [
+        Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first"),
+        Hyperparameter("warmup_start", .share, "factor of the rate when it begins"),
+        Hyperparameter("power", .atLeast(0), "the power"),
+        Hyperparameter("total_iters", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run")
+    ]
+
+    /// Length of a linear rise at first.
+    public var warmup = 0.0
+    /// Factor of the rate when it begins.
+    public var warmupStart = 0.0
+    /// The power.
+    public var power = 1.0
+    /// Length of the fall, warm-up not counted; 0 for the rest of the run.
+    public var length = 0.0
+
+    private enum CodingKeys: String, CodingKey {
+        case warmup, power
+        case warmupStart = "warmup_start"
+        case length = "total_iters"
+    }
+
+    /// Creates the default schedule.
+    public init() {}
+
+    /// The rate at a time.
+    public func rate(at time: Double, base: Double, total: Double) -> Double {
+        let warmUp = WarmUp(length: warmup, start: warmupStart)
+        if let rising = warmUp.rate(at: time, base: base) { return rising }
+        let (t, end) = warmUp.fall(at: time, given: length, total: total)
+        return base * pow(1 - min(1, t / end), power)
+    }
+}
+
+/// `base · min(t / warmup, √(warmup / t))`.
+public struct InverseSquareRootSchedule: Schedule {
+    /// Name on the command line.
+    public static let name = "inverse_sqrt"
+    /// One line of help.
+    public static let summary = "falls with the root of time, behind a linear rise"
+    /// Where it comes from.
+    public static let citation = "Vaswani et al., NeurIPS 2017, arXiv:1706.03762, equation 3, scaled to peak at the base rate"
+    /// The hyperparameters with their ranges.
+    public static let hyperparameters: [Hyperparameter] = [
+        Hyperparameter("warmup", .above(0), "length of the linear rise")
+    ]
+
+    /// Length of the linear rise.
+    public var warmup = 400.0
+
+    /// Creates the default schedule.
+    public init() {}
+
+    /// The rate at a time.
+    public func rate(at time: Double, base: Double, total: Double) -> Double {
+        let t = max(time, 1)
+        return base * min(t / warmup, (warmup / t).squareRoot())
+    }
+}

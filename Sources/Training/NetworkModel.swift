@@ -1,0 +1,160 @@
+import Datasets
+import Estimators
+import Foundation
+import Interchange
+import Networks
+import Settings
+import TensorFiles
+import Torch
+
+/// A trained network with everything needed to apply it to raw data.
+public struct NetworkModel: Sendable {
+    /// What is not a tensor, as it stands in the file.
+    struct Header: Codable, Sendable {
+        var formatVersion = 1
+        var architecture: String
+        var settings: [String: SettingValue]
+        var inputKind: String
+        var inputSizes: [Int]
+        var outputs: Int
+        /// Hidden units of a two-layer head that replaced the architecture's own.
+        var headUnits: Int?
+        var task: PredictionTask
+        var classNames: [String]
+        var targetNames: [String]
+        var targetMean: [Double]
+        var targetScale: [Double]
+        var standardiser: Standardiser
+        var encoding: TableEncoding?
+        var loss: String
+        var facts: [String: String] = [:]
+    }
+
+    var header: Header
+    /// The network.
+    public var network: Network
+
+    /// Name of the architecture.
+    public var architecture: String { header.architecture }
+    /// What is predicted.
+    public var task: PredictionTask { header.task }
+    /// Class names, in the order of the outputs; empty for regression.
+    public var classNames: [String] { header.classNames }
+    /// Names of the regression targets.
+    public var targetNames: [String] { header.targetNames }
+    /// How the columns of a table were encoded.
+    public var encoding: TableEncoding? { header.encoding }
+    /// Number of raw feature columns.
+    public var inputColumns: Int { header.standardiser.inputColumns }
+    /// Facts about the training run, for `descent inspect`.
+    public var facts: [String: String] {
+        get { header.facts }
+        set { header.facts = newValue }
+    }
+
+    init(
+        architecture: String, settings: [String: SettingValue], network: Network, input: InputShape, outputs: Int,
+        data: Dataset, problem: TrainingProblem
+    ) {
+        let (kind, sizes) = input.stored
+        header = Header(
+            architecture: architecture, settings: settings, inputKind: kind, inputSizes: sizes, outputs: outputs,
+            headUnits: (network.module as? HeadedNetwork)?.units, task: problem.task, classNames: data.classNames,
+            targetNames: data.targetNames, targetMean: problem.targetMean, targetScale: problem.targetScale,
+            standardiser: problem.standardiser, encoding: data.encoding, loss: problem.lossName.rawValue)
+        var onHost = network
+        onHost.parameters = network.parameters.map { $0.to(device: .cpu) }
+        onHost.buffers = network.buffers.map { $0.to(device: .cpu) }
+        self.network = onHost
+    }
+
+    private init(header: Header, network: Network) { (self.header, self.network) = (header, network) }
+
+    /// Raw outputs, `n × C`: class scores, or predicted values in the units of the targets.
+    ///
+    /// - Throws: `DataError` when the number of columns differs from the training data's.
+    public func outputs(_ features: Tensor) throws -> Tensor {
+        let dtype = network.parameters.values.first?.dtype ?? .float32
+        let step = max(1, min(4096, 2_000_000 / max(1, inputColumns)))
+        let rows = features.shape[0]
+        let blocks = try stride(from: 0, to: max(1, rows), by: step).map { start in
+            let block = features.rows(start..<min(rows, start + step))
+            return network(try header.standardiser.apply(block, dtype: dtype))
+        }
+        let raw = Tensor.concatenate(blocks, dimension: 0)
+        guard task == .regression else { return raw }
+        return raw.to(.float64) * Tensor(header.targetScale) + Tensor(header.targetMean)
+    }
+
+    /// Features of the network's last part, `n × featureCount`; what a convex head is solved on.
+    ///
+    /// - Throws: `DataError` when the number of columns differs, `SettingError` when it has no features.
+    public func features(_ features: Tensor) throws -> Tensor {
+        guard let extractor = network.module as? any FeatureNetwork else {
+            throw SettingError(architecture, "has no features that another head could use")
+        }
+        let dtype = network.parameters.values.first?.dtype ?? .float32
+        return network.features(try header.standardiser.apply(features, dtype: dtype), extractor)
+    }
+
+    // MARK: Files
+
+    /// The key of a safetensors file's metadata that marks a network.
+    public static let metadataKey = "descent.network"
+
+    /// Writes a safetensors file whose tensors have PyTorch's names.
+    ///
+    /// - Throws: `InterchangeError` when the file cannot be written; nothing is left half-written.
+    public func save(to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let text = String(decoding: try encoder.encode(header), as: UTF8.self)
+        try SafeTensors.write(network.stateDictionary(metadata: [Self.metadataKey: text, "format": "pt"]), to: path)
+    }
+
+    /// Reads a model file.
+    ///
+    /// - Throws: `InterchangeError` when the file is missing, damaged or no network; `StateError` when tensors do not
+    ///   fit the architecture.
+    public static func load(_ path: String) throws -> NetworkModel {
+        let file = try SafeTensors.read(path)
+        guard let text = file.metadata[metadataKey],
+            let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8)), header.formatVersion == 1,
+            let input = InputShape(stored: header.inputKind, header.inputSizes)
+        else {
+            throw InterchangeError(
+                path: path, problem: "is no network of this version of Descent", advice: "Train it with descent train")
+        }
+        let architecture = try ArchitectureCatalogue.make(header.architecture, settings: header.settings)
+        var module = try architecture.network(input: input, outputs: header.outputs)
+        if let units = header.headUnits, let base = module as? any FeatureNetwork {
+            module = HeadedNetwork(base: base, units: units, outputs: header.outputs)
+        }
+        let first = file.tensors.first { !$0.name.hasSuffix("num_batches_tracked") }
+        var network = Network(module, dtype: first?.array.elementType == .float64 ? .float64 : .float32)
+        try network.load(file, path: path)
+        return NetworkModel(header: header, network: network)
+    }
+}
+
+extension InputShape {
+    /// Whether the input holds tokens.
+    var isTokens: Bool { if case .tokens = self { true } else { false } }
+
+    fileprivate var stored: (String, [Int]) {
+        switch self {
+        case .features(let count): ("features", [count])
+        case .image(let channels, let height, let width): ("image", [channels, height, width])
+        case .tokens(let vocabulary, let length): ("tokens", [vocabulary, length])
+        }
+    }
+
+    fileprivate init?(stored kind: String, _ sizes: [Int]) {
+        switch (kind, sizes.count) {
+        case ("features", 1): self = .features(sizes[0])
+        case ("image", 3): self = .image(channels: sizes[0], height: sizes[1], width: sizes[2])
+        case ("tokens", 2): self = .tokens(vocabulary: sizes[0], length: sizes[1])
+        default: return nil
+        }
+    }
+}

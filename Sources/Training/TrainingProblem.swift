@@ -1,0 +1,125 @@
+import Datasets
+import Estimators
+import Networks
+import Proximal
+import Settings
+import Torch
+
+/// Rows of one part of the data, as the network sees them.
+struct TrainingRows {
+    /// Standardised features, or tokens.
+    var x: Tensor
+    /// Classes, `int64`, or encoded targets, `n × C`.
+    var y: Tensor
+    /// The data they came from.
+    var data: Dataset
+
+    var count: Int { x.shape[0] }
+}
+
+/// Data, loss and sizes of a training run.
+struct TrainingProblem {
+    let task: PredictionTask
+    let lossName: TrainingSettings.LossName
+    let loss: TrainingLoss
+    let outputs: Int
+    let input: InputShape
+    let standardiser: Standardiser
+    let train: TrainingRows
+    let validation: TrainingRows?
+    let test: TrainingRows?
+    /// Means and scales that regression targets were standardised with.
+    let targetMean: [Double]
+    let targetScale: [Double]
+    let notices: [String]
+
+    init(_ data: LoadedData, settings: TrainingSettings, device: Device) throws {
+        task = data.task
+        let all = data.train
+        lossName = settings.loss ?? Self.defaultLoss(data)
+        loss = lossName.loss
+        try Self.check(lossName, data)
+        let parts = try Self.split(all, settings)
+        let dtype: DType = settings.precision == .float64 ? .float64 : .float32
+        let method: Standardisation =
+            all.vocabulary != nil ? .none : all.imageShape == nil ? .perColumn : .global
+        let fitted = Standardiser(fitting: parts.train.features, method: method)
+        standardiser = fitted
+        notices = all.notices + fitted.notices
+        input = Self.inputShape(all, columns: fitted.keptColumns.count)
+        let encoding = EncodedTargets(parts.train, task: data.task, loss: SquaredLoss(), dtype: .float64)
+        (targetMean, targetScale) = (encoding.mean, encoding.scale)
+        let takesClasses = loss.takesClasses
+        func rows(_ set: Dataset) throws -> TrainingRows {
+            let x = try fitted.apply(set.features, dtype: dtype).to(device: device)
+            guard x.isFinite else {
+                throw DataError(
+                    subject: set.name, problem: "some values are too large for \(dtype)",
+                    advice: "Rescale those columns, or ask for --dtype float64")
+            }
+            if takesClasses {
+                return TrainingRows(x: x, y: Tensor(set.labels!.map(Int64.init)).to(device: device), data: set)
+            }
+            let y: Tensor
+            if data.task == .regression {
+                y = (set.targets!.to(.float64) - Tensor(encoding.mean)) / Tensor(encoding.scale)
+            } else {
+                y = EncodedTargets(set, task: data.task, loss: SquaredLoss(), dtype: .float64).matrix
+            }
+            return TrainingRows(x: x, y: y.to(dtype).to(device: device), data: set)
+        }
+        train = try rows(parts.train)
+        validation = try parts.held.map(rows)
+        test = try data.test.map(rows)
+        outputs = lossName == .binaryCrossEntropy ? 1 : takesClasses ? all.classNames.count : train.y.shape[1]
+    }
+
+    private static func defaultLoss(_ data: LoadedData) -> TrainingSettings.LossName {
+        guard data.task == .classification else { return .meanSquared }
+        return data.train.classNames.count == 2 ? .binaryCrossEntropy : .crossEntropy
+    }
+
+    private static func check(_ loss: TrainingSettings.LossName, _ data: LoadedData) throws {
+        if data.task == .regression, loss.loss.takesClasses {
+            throw SettingError("loss", "'\(loss.rawValue)' is for classes, but the target holds values: use mse")
+        }
+        if loss == .binaryCrossEntropy, data.train.classNames.count != 2 {
+            throw SettingError("loss", "'bce' is for two classes, these are \(data.train.classNames.count)")
+        }
+    }
+
+    private static func split(
+        _ all: Dataset, _ settings: TrainingSettings
+    ) throws -> (train: Dataset, held: Dataset?) {
+        guard settings.validation > 0 else { return (all, nil) }
+        let parts =
+            all.labels.map { Split.stratified(labels: $0, fraction: settings.validation, seed: settings.seed) }
+            ?? Split.random(count: all.count, fraction: settings.validation, seed: settings.seed)
+        guard parts.train.count > 1, !parts.held.isEmpty else {
+            throw DataError(
+                subject: "--validation \(settings.validation)",
+                problem: "leaves \(parts.train.count) of \(all.count) rows to train on and \(parts.held.count) to score",
+                advice: "Choose a fraction that leaves two rows or more to train on and one to score")
+        }
+        return (all.rows(parts.train), all.rows(parts.held))
+    }
+
+    static func inputShape(_ data: Dataset, columns: Int) -> InputShape {
+        if let vocabulary = data.vocabulary { return .tokens(vocabulary: vocabulary, length: columns) }
+        switch data.imageShape {
+        case let shape? where shape.count == 2: return .image(channels: 1, height: shape[0], width: shape[1])
+        case let shape? where shape.count == 3: return .image(channels: shape[0], height: shape[1], width: shape[2])
+        default: return .features(columns)
+        }
+    }
+
+    /// Accuracy, or R² for regression.
+    func score(_ outputs: Tensor, _ rows: TrainingRows) -> Double {
+        switch task {
+        case .classification: return Scoring.accuracy(outputs, rows.data.labels!)
+        case .regression:
+            let scaled = outputs.to(device: .cpu).to(.float64) * Tensor(targetScale) + Tensor(targetMean)
+            return Scoring.determination(scaled, rows.data.targets!)
+        }
+    }
+}

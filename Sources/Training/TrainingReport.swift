@@ -1,0 +1,91 @@
+import RunLog
+import Settings
+
+/// One evaluation of a run.
+public struct TrainingPoint: Sendable, Codable, Equatable {
+    /// Updates done.
+    public var step: Int
+    /// Passes over the training rows done.
+    public var epoch: Double
+    /// Seconds of training, without those of evaluation.
+    public var seconds: Double
+    /// Mean training loss since the last evaluation.
+    public var trainLoss: Double?
+    /// Accuracy or R² on the training rows, where computed.
+    public var trainScore: Double?
+    /// Accuracy or R² on the validation rows.
+    public var validationScore: Double?
+    /// Accuracy or R² on the test rows.
+    public var testScore: Double?
+    /// Learning rate in force.
+    public var learningRate: Double?
+    /// Norm of all gradients of the last step.
+    public var gradientNorm: Double?
+    /// Relative gap of the convex part, behind a convex solve.
+    public var relativeGap: Double?
+    /// Objective of the convex part, behind a convex solve.
+    public var objective: Double?
+    /// What was done since the last point: `train` or `convex`.
+    public var phase = "train"
+
+    /// Creates a point.
+    public init(step: Int, epoch: Double, seconds: Double) {
+        (self.step, self.epoch, self.seconds) = (step, epoch, seconds)
+    }
+}
+
+/// The numbers of a training run: what `descent train --json` prints and the run folder keeps.
+public struct TrainingReport: Sendable, Codable {
+    /// Name of the method: the optimizer, or `cronos-am`.
+    public var method: String
+    /// The settings that were used.
+    public var settings: TrainingSettings
+    /// All hyperparameters of the optimizer.
+    public var optimizer: [String: SettingValue]
+    /// All hyperparameters of the architecture.
+    public var model: [String: SettingValue]
+    /// Trained elements.
+    public var parameters: Int
+    /// Training rows.
+    public var rows: Int
+    /// Raw feature columns.
+    public var columns: Int
+    /// Outputs of the network.
+    public var outputs: Int
+    /// Loss, by name.
+    public var loss: String
+    /// Updates done.
+    public var steps: Int
+    /// Passes done.
+    public var epochs: Double
+    /// Scores at the end.
+    public var trainScore: Double?
+    /// Validation score at the end.
+    public var validationScore: Double?
+    /// Test score at the end.
+    public var testScore: Double?
+    /// Best validation score, or test score without a validation part, of all evaluations.
+    public var bestScore: Double?
+    /// Step of that.
+    public var bestStep: Int?
+    /// Seconds of training, without evaluation.
+    public var seconds: Double
+    /// Seconds by phase.
+    public var secondsByPhase: [String: Double]
+    /// Largest resident memory.
+    public var peakMemoryBytes: Int
+    /// Why the run ended.
+    public var termination: String
+    /// Device and threads.
+    public var device: String
+    /// Threads inside one operation.
+    public var threads: Int
+    /// Hash of the training data.
+    public var dataHash: String
+    /// Version of LibTorch.
+    public var torch: String
+    /// What was decided or noticed.
+    public var notices: [String]
+    /// The evaluations.
+    public var history: [TrainingPoint]
+}

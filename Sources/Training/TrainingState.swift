@@ -1,0 +1,187 @@
+import Foundation
+import Interchange
+import Networks
+import Optimizers
+import TensorFiles
+import Torch
+
+/// Everything that a run is: written to a checkpoint and read back, it goes on as if nothing had happened.
+struct TrainingState {
+    var network: Network
+    var rule: UpdateRule.State
+    var progress: Progress
+
+    /// What is not a tensor.
+    struct Progress: Codable, Sendable {
+        /// Micro-steps done: batches seen.
+        var batches = 0
+        /// Rounds of convex solves done.
+        var round = 0
+        var phases: [String: Double] = [:]
+        var history: [TrainingPoint] = []
+        var plateau: PlateauState?
+        var best: Double?
+        var bestStep: Int?
+        var waiting = 0
+        /// Sum and number of losses since the last evaluation.
+        var lossSum = 0.0
+        var lossCount = 0
+    }
+}
+
+/// The file of a training checkpoint.
+enum StateFile {
+    private static let version = 1
+    private static let key = "descent.training"
+
+    private struct Header: Codable {
+        var version: Int
+        var settings: TrainingSettings
+        var dataHash: String
+        var progress: TrainingState.Progress
+        var step: Int
+        var optimizerSteps: [Int]
+        var numbers: [[[String: Double]]]
+        var shared: [[String: Double]]
+    }
+
+    private static var encoder: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return encoder
+    }
+
+    private static var decoder: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return decoder
+    }
+
+    /// Writes a state, by way of a temporary file.
+    static func write(_ state: TrainingState, settings: TrainingSettings, dataHash: String, to path: String) throws {
+        var tensors: [(name: String, array: ArrayData)] = []
+        func add(_ prefix: String, _ values: [Tensor]) {
+            for (index, tensor) in values.enumerated() { tensors.append(("\(prefix).\(index)", tensor.arrayData)) }
+        }
+        add("parameter", state.network.parameters.values)
+        add("buffer", state.network.buffers.values)
+        add("slow", state.rule.slow)
+        add("average", state.rule.average)
+        for (group, optimizer) in state.rule.optimizers.enumerated() {
+            for (index, slot) in optimizer.slots.enumerated() {
+                for (name, tensor) in slot.tensors.sorted(by: { $0.key < $1.key }) {
+                    tensors.append(("slot.\(group).\(index).\(name)", tensor.arrayData))
+                }
+            }
+            for (name, tensor) in optimizer.shared.tensors.sorted(by: { $0.key < $1.key }) {
+                tensors.append(("shared.\(group).\(name)", tensor.arrayData))
+            }
+        }
+        let header = Header(
+            version: version, settings: settings, dataHash: dataHash, progress: state.progress, step: state.rule.step,
+            optimizerSteps: state.rule.optimizers.map(\.step),
+            numbers: state.rule.optimizers.map { $0.slots.map(\.numbers) },
+            shared: state.rule.optimizers.map(\.shared.numbers))
+        let text = String(decoding: try encoder.encode(header), as: UTF8.self)
+        try SafeTensors.write(SafeTensorsFile(tensors: tensors, metadata: [key: text]), to: path)
+    }
+
+    /// Reads a state into a fresh one of the same settings.
+    ///
+    /// - Throws: `InterchangeError` for files of another version, another run or other data, and for damaged ones.
+    static func read(
+        _ path: String, into fresh: TrainingState, settings: TrainingSettings, dataHash: String
+    ) throws -> TrainingState {
+        let file = try SafeTensors.read(path)
+        func fault(_ problem: String, _ advice: String) -> InterchangeError {
+            InterchangeError(path: path, problem: problem, advice: advice)
+        }
+        guard let text = file.metadata[key] else {
+            throw fault("is no training checkpoint", "Give the checkpoint folder of a run of descent train")
+        }
+        struct Version: Decodable { var version: Int }
+        let data = Data(text.utf8)
+        guard let found = try? decoder.decode(Version.self, from: data), found.version == version,
+            let header = try? decoder.decode(Header.self, from: data)
+        else { throw fault("is a checkpoint of another version of Descent", "Start the run again without --resume") }
+        guard header.settings == settings else {
+            throw fault("is a checkpoint of a run with other settings", "Resume with the same arguments")
+        }
+        guard header.dataHash == dataHash else {
+            throw fault(
+                "is a checkpoint of other data (hash \(header.dataHash), now \(dataHash))", "Resume with the same data")
+        }
+        let reader = Reader(file: file, path: path)
+        var state = fresh
+        let parameters = fresh.network.parameters
+        state.network.parameters = parameters.replacing(
+            try parameters.values.enumerated().map { try reader.tensor("parameter.\($0)", like: $1) })
+        let buffers = fresh.network.buffers
+        state.network.buffers = buffers.replacing(
+            try buffers.values.enumerated().map { try reader.tensor("buffer.\($0)", like: $1) })
+        state.rule.step = header.step
+        state.rule.slow = try reader.list("slow", like: parameters.values)
+        state.rule.average = try reader.list("average", like: parameters.values)
+        guard header.optimizerSteps.count == fresh.rule.optimizers.count else {
+            throw fault("is a checkpoint of another optimizer", "Resume with the same arguments")
+        }
+        for group in header.optimizerSteps.indices {
+            var optimizer = OptimizerState()
+            optimizer.step = header.optimizerSteps[group]
+            optimizer.shared.numbers = header.shared[group]
+            optimizer.slots = header.numbers[group].map { numbers in
+                var slot = Slot()
+                slot.numbers = numbers
+                return slot
+            }
+            state.rule.optimizers[group] = optimizer
+        }
+        try reader.addSlots(&state.rule.optimizers, device: parameters.values.first?.device ?? .cpu)
+        state.progress = header.progress
+        return state
+    }
+
+    private struct Reader {
+        let file: SafeTensorsFile
+        let path: String
+        private let arrays: [String: ArrayData]
+
+        init(file: SafeTensorsFile, path: String) {
+            (self.file, self.path) = (file, path)
+            arrays = Dictionary(file.tensors.map { ($0.name, $0.array) }) { first, _ in first }
+        }
+
+        func tensor(_ name: String, like other: Tensor) throws -> Tensor {
+            guard let array = arrays[name], array.shape == other.shape else {
+                throw InterchangeError(
+                    path: path, problem: "is a checkpoint of another network: '\(name)' does not fit",
+                    advice: "Resume with the same arguments")
+            }
+            return Tensor(array).to(other.dtype).to(device: other.device)
+        }
+
+        func list(_ name: String, like others: [Tensor]) throws -> [Tensor] {
+            guard arrays["\(name).0"] != nil else { return [] }
+            return try others.enumerated().map { try tensor("\(name).\($0)", like: $1) }
+        }
+
+        func addSlots(_ optimizers: inout [OptimizerState], device: Device) throws {
+            for (name, array) in file.tensors {
+                let parts = name.split(separator: ".", maxSplits: 3).map(String.init)
+                let tensor = { Tensor(array).to(device: device) }
+                if parts.count == 4, parts[0] == "slot", let group = Int(parts[1]), let index = Int(parts[2]),
+                    optimizers.indices.contains(group), optimizers[group].slots.indices.contains(index)
+                {
+                    optimizers[group].slots[index].tensors[parts[3]] = tensor()
+                } else if parts[0] == "shared", parts.count >= 3, let group = Int(parts[1]),
+                    optimizers.indices.contains(group)
+                {
+                    optimizers[group].shared.tensors[parts[2...].joined(separator: ".")] = tensor()
+                }
+            }
+        }
+    }
+}

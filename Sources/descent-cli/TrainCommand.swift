@@ -1,0 +1,282 @@
+import ArgumentParser
+import Datasets
+import Estimators
+import Foundation
+import Interchange
+import RunLog
+import Settings
+import Torch
+import Training
+
+extension ConvexHead.Solves: ExpressibleByArgument {}
+
+/// A head that is solved as a convex program.
+struct HeadOptions: ParsableArguments {
+    enum Head: String, ExpressibleByArgument, CaseIterable {
+        /// The network's own last part, trained by the optimizer.
+        case own
+        /// Two layers, solved as a convex program between epochs of the features.
+        case convex
+        /// Two layers, solved once at the start.
+        case first
+        /// The same two layers, trained by the optimizer.
+        case trained
+    }
+
+    @Option(
+        help: """
+            own: the network's last part, trained. convex: two layers solved as a convex program between epochs of the \
+            features (CRONOS-AM). first: solved once. trained: those two layers, trained.
+            """)
+    var head = Head.own
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Hidden units of the convex head.", valueName: "number"))
+    var headUnits = 20
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Epochs between convex solves.", valueName: "number"))
+    var solveEvery = 1.0
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Most iterations of a convex solve.", valueName: "number"))
+    var headIterations = 20
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Penalty of the head for each row.", valueName: "number"))
+    var headPenalty = 1e-3
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Rows that convex solves use; all unless given.", valueName: "rows"))
+    var headRows: Int?
+
+    func validate() throws {
+        if headUnits < 1 { throw ValidationError("--head-units \(headUnits): give at least 1.") }
+        if !(solveEvery > 0) { throw ValidationError("--solve-every \(solveEvery): give a number above 0.") }
+        if headIterations < 1 { throw ValidationError("--head-iterations \(headIterations): give at least 1.") }
+        if !(headPenalty > 0) { throw ValidationError("--head-penalty \(headPenalty): give a number above 0.") }
+        if let headRows, headRows < 2 { throw ValidationError("--head-rows \(headRows): give at least 2.") }
+    }
+
+    var settings: ConvexHead? {
+        guard head != .own else { return nil }
+        var settings = ConvexHead()
+        settings.solves = head == .convex ? .every : head == .first ? .first : .never
+        settings.units = headUnits
+        settings.interval = solveEvery
+        settings.iterations = headIterations
+        settings.penalty = headPenalty
+        settings.rows = headRows
+        return settings
+    }
+}
+
+/// `descent train`
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Trains any network with any optimizer, or with a convex head.",
+        discussion: """
+            The run folder holds the model (a PyTorch state dict), the numbers, TensorBoard events, checkpoints and a
+            page to look at. With --resume an interrupted run goes on to the same result, bit for bit on a CPU.
+
+              descent train fashion-mnist --model cnn --optimizer adamw --lr 1e-3 --epochs 5
+              descent train cifar10_train.bin.gz --model resnet18 --schedule cosine --crop 4 --flip
+              descent train cifar10_train.bin.gz --classes 0,1 --model mlp --head convex
+              descent train table.csv --target y --optimizer lion --set weight_decay=0.1 --patience 5
+            """)
+
+    @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Network") var network: NetworkOptions
+    @OptionGroup(title: "Training") var optimization: OptimizationOptions
+    @OptionGroup(title: "Convex head") var head: HeadOptions
+    @OptionGroup(title: "Run") var running: RunOptions
+
+    @Option(help: ArgumentHelp("Settings from the config.json of a run; options that are given count more.", valueName: "file"))
+    var config: String?
+
+    mutating func run() throws {
+        if let threads = running.threads { Runtime.threads = threads }
+        EngineFailure.install()
+        try DeviceCheck.require(optimization.device)
+        let settings = try self.settings()
+        let loaded = try loadData(data.request(seed: running.seed))
+        let folder = try RunFolder(path: running.out ?? "runs/" + RunFolder.safeName(loaded.train.name) + "-train")
+        var isDone = false
+        defer { if !isDone { folder.discardIfNew() } }
+        let session = TrainingSession(
+            folder: folder, settings: settings, options: optimization, running: running, loaded: loaded)
+        let report = try session.run()
+        isDone = true
+        if running.json {
+            try Console.result(String(decoding: try JSONEncoder.report.encode(report), as: UTF8.self) + "\n")
+        } else if !running.quiet {
+            try Console.result(TrainingSummary.text(report) + "\n\nresults in \(folder.path)\n")
+        }
+        if report.termination == Termination.cancelled.rawValue { throw ExitCode(130) }
+    }
+
+    private func settings() throws -> TrainingSettings {
+        if let config {
+            return try JSONDecoder().decode(ConfigFile.self, from: Data(InputText.read(config))).training
+        }
+        var settings = TrainingSettingsBuilder(
+            network: network, optimization: optimization, validation: data.validation, seed: running.seed
+        ).settings()
+        settings.head = head.settings
+        if settings.head != nil, settings.head?.solves != .never, optimization.optimizer == "adamw",
+            !CommandLine.arguments.contains("--optimizer")
+        {
+            // The paper's choice: it finds its own rate, so nothing is left to tune.
+            settings.optimizer = "dadapt_adam"
+            if settings.optimizerSettings["lr"] == nil { settings.optimizerSettings["lr"] = .number(1) }
+        }
+        return settings
+    }
+}
+
+/// The config.json of a training run.
+struct ConfigFile: Codable {
+    var command: [String]
+    var version: String
+    var torch: String
+    var training: TrainingSettings
+}
+
+/// Files as bytes, with this program's errors.
+enum InputText {
+    static func read(_ path: String) throws -> [UInt8] {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw DataError(subject: path, problem: "there is no such file", advice: "Check the path")
+        }
+        return Array(data)
+    }
+}
+
+/// A run with its files.
+struct TrainingSession {
+    let folder: RunFolder
+    let settings: TrainingSettings
+    let options: OptimizationOptions
+    let running: RunOptions
+    let loaded: LoadedData
+
+    func run() throws -> TrainingReport {
+        if !running.quiet { announce() }
+        let checkpoints = TrainingCheckpoints(folder: folder.path, keeps: options.keep)
+        let resume = running.resume ? try checkpoints.newest() : nil
+        if !running.resume { checkpoints.removeAll() }
+        try folder.writeConfig(settings)
+        Interruption.install()
+        let renderer = ProgressRenderer(isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
+        let metrics = try folder.openMetrics(appending: running.resume)
+        let board = try TensorBoardWriter(folder: folder.path)
+        var lastCheckpoint = Date()
+        var newest: (() throws -> Void)?
+        let trainer = Trainer(settings: settings, device: options.device)
+        let (trained, report) = try trainer.fit(loaded, resumingFrom: resume) { event in
+            renderer.show(event.progress)
+            if let point = event.point {
+                metrics.append(event.progress)
+                try? board.add(step: point.step, scalars: point.scalars)
+                newest = { try checkpoints.write(event, step: point.step) }
+                if event.isBest { try? event.model().save(to: folder.path + "/best.safetensors") }
+                if Date().timeIntervalSince(lastCheckpoint) >= options.checkpointSeconds {
+                    // A failed periodic checkpoint must not end a long run; the final one reports its error.
+                    try? checkpoints.write(event, step: point.step)
+                    lastCheckpoint = Date()
+                }
+            } else if Interruption.isRequested {
+                newest = { try checkpoints.write(event, step: Int.max) }
+            }
+            return Interruption.isRequested ? .stop : .proceed
+        }
+        renderer.finish()
+        var model = trained
+        model.facts = Self.facts(report)
+        try model.save(to: folder.path + "/model.safetensors")
+        try folder.write(report, page: try TrainingPage(report: report, data: loaded, model: model).render())
+        if report.termination == Termination.cancelled.rawValue || report.termination == Termination.timeLimit.rawValue {
+            try newest?()
+        } else {
+            checkpoints.removeAll()
+        }
+        return report
+    }
+
+    private func announce() {
+        let train = loaded.train
+        let kind =
+            loaded.task == .classification
+            ? "\(train.classNames.count) classes" : "\(train.targetNames.count) target(s)"
+        let test = loaded.test.map { ", \($0.count) test rows" } ?? ""
+        Console.note("\(train.name): \(train.count) rows, \(train.features.shape[1]) columns, \(kind)\(test)")
+        for notice in train.notices { Console.note("note: \(notice)") }
+        let head = settings.head.map { " with a \($0.solves == .never ? "two-layer" : "convex") head of \($0.units) units" }
+        Console.note(
+            "\(settings.model)\(head ?? ""), \(settings.optimizer), batches of \(settings.batch), "
+                + "\(Runtime.threads) threads on \(options.device)")
+    }
+
+    private static func facts(_ report: TrainingReport) -> [String: String] {
+        var facts = [
+            "method": report.method, "steps": "\(report.steps)", "termination": report.termination,
+            "seed": "\(report.settings.seed)", "data hash": report.dataHash,
+        ]
+        if let test = report.testScore { facts["test score"] = Format.percent(test) }
+        return facts
+    }
+}
+
+extension TrainingPoint {
+    /// The numbers of an evaluation with their TensorBoard tags.
+    var scalars: [(tag: String, value: Double)] {
+        let all: [(String, Double?)] = [
+            ("loss/train", trainLoss), ("score/train", trainScore), ("score/validation", validationScore),
+            ("score/test", testScore), ("learning_rate", learningRate), ("gradient_norm", gradientNorm),
+            ("convex/objective", objective), ("convex/relative_gap", relativeGap), ("seconds", seconds),
+        ]
+        return all.compactMap { tag, value in value.map { (tag, $0) } }
+    }
+}
+
+/// The checkpoints of a run folder: the newest few.
+struct TrainingCheckpoints {
+    let folder: String
+    let keeps: Int
+
+    private var path: String { folder + "/checkpoint" }
+
+    private var files: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
+            .filter { $0.hasPrefix("step-") && $0.hasSuffix(".safetensors") }.sorted()
+    }
+
+    func newest() throws -> String {
+        guard let last = files.last else {
+            throw DataError(
+                subject: folder, problem: "holds no checkpoint to resume",
+                advice: "Only an interrupted run leaves one; start it again without --resume")
+        }
+        return path + "/" + last
+    }
+
+    func write(_ event: TrainerEvent, step: Int) throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        let number = String(step == .max ? event.progress.iteration : step)
+        let padded = String(repeating: "0", count: max(0, 10 - number.count)) + number
+        try event.writeCheckpoint("\(path)/step-\(padded).safetensors")
+        for old in files.dropLast(keeps) { try? FileManager.default.removeItem(atPath: path + "/" + old) }
+    }
+
+    func removeAll() { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// Ends the program with one line when the engine refuses an operation, as when memory runs out.
+enum EngineFailure {
+    static func install() {
+        Runtime.onFailure = { error in
+            let text = error.description
+            let advice =
+                text.contains("allocate") || text.contains("out of memory")
+                ? "; lower --batch or the network's sizes" : ""
+            Console.note("descent: " + ErrorText.oneLine(text) + advice)
+            exit(1)
+        }
+    }
+}

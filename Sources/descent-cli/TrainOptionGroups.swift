@@ -1,0 +1,187 @@
+import ArgumentParser
+import Datasets
+import Foundation
+import Networks
+import Optimizers
+import Settings
+import Training
+
+/// `name=value`, as `--set` takes it.
+struct Assignment: ExpressibleByArgument {
+    var name: String
+    var value: SettingValue
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty else { return nil }
+        name = String(parts[0])
+        value = SettingValue(text: String(parts[1]))
+    }
+
+    static func dictionary(_ list: [Assignment]) -> [String: SettingValue] {
+        Dictionary(list.map { ($0.name, $0.value) }) { _, last in last }
+    }
+}
+
+extension TrainingSettings.LossName: ExpressibleByArgument {}
+extension TrainingSettings.Precision: ExpressibleByArgument {}
+extension TrainingSettings.TimeUnit: ExpressibleByArgument {}
+
+/// What is trained.
+struct NetworkOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Network: " + ArchitectureCatalogue.all.map { $0.name }.joined(separator: ", ") + ".", valueName: "name"))
+    var model = "mlp"
+
+    @Option(
+        name: .customLong("model-set"),
+        help: ArgumentHelp("A size of the network, as hidden=[256,256,20]; again for each.", valueName: "name=value"))
+    var modelSet: [Assignment] = []
+
+    @Option(help: "Loss: by the task unless given.")
+    var loss: TrainingSettings.LossName?
+
+    @Option(help: "Type of the parameters; mixed computes in bfloat16.")
+    var dtype = TrainingSettings.Precision.float32
+}
+
+/// How it is trained.
+struct OptimizationOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Optimizer: see descent list optimizers.", valueName: "name"))
+    var optimizer = "adamw"
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Learning rate; the optimizer's own unless given.", valueName: "number"))
+    var lr: Double?
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("A hyperparameter of the optimizer; again for each.", valueName: "name=value"))
+    var set: [Assignment] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Schedule: " + ScheduleCatalogue.all.map { $0.name }.joined(separator: ", ") + ".", valueName: "name"))
+    var schedule = "constant"
+
+    @Option(
+        name: .customLong("schedule-set"),
+        help: ArgumentHelp("A hyperparameter of the schedule; again for each.", valueName: "name=value"))
+    var scheduleSet: [Assignment] = []
+
+    @Option(help: "What the schedule counts.")
+    var scheduleUnit = TrainingSettings.TimeUnit.step
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Passes over the training rows.", valueName: "number"))
+    var epochs = 10.0
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Rows of a step.", valueName: "rows"))
+    var batch = 128
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Batches whose gradients make one update.", valueName: "number"))
+    var accumulate = 1
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Bound on the norm of all gradients.", valueName: "number"))
+    var clipNorm: Double?
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Bound on each gradient element.", valueName: "number"))
+    var clipValue: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Decay of an exponential average of the weights, which is evaluated.", valueName: "share"))
+    var average: Double?
+
+    @Flag(help: "Slow weights: every 5 steps half way to the fast ones.")
+    var lookahead = false
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Radius of sharpness-aware minimisation; twice the work.", valueName: "number"))
+    var sam: Double?
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Random crops of images padded by so much.", valueName: "pixels"))
+    var crop = 0
+
+    @Flag(help: "Mirror half of the training images.")
+    var flip = false
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Epochs between evaluations.", valueName: "number"))
+    var evaluateEvery = 1.0
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Evaluations without improvement after which to stop.", valueName: "number"))
+    var patience: Int?
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Seconds of training after which to stop.", valueName: "seconds"))
+    var timeLimit: Double?
+
+    @Option(help: "cpu, or cuda with an optional index.")
+    var device = "cpu"
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Latest checkpoints to keep.", valueName: "number"))
+    var keep = 1
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Least seconds between checkpoints, which are written after evaluations.", valueName: "seconds"))
+    var checkpointSeconds = 30.0
+
+    func validate() throws {
+        func require(_ holds: Bool, _ text: String) throws { if !holds { throw ValidationError(text) } }
+        try require(epochs > 0 && epochs <= 1e6, "--epochs \(epochs): give a number above 0, at most 1000000.")
+        try require(batch >= 1, "--batch \(batch): give at least 1.")
+        try require(accumulate >= 1, "--accumulate \(accumulate): give at least 1.")
+        try require(clipNorm ?? 1 > 0, "--clip-norm \(clipNorm ?? 0): give a number above 0.")
+        try require(clipValue ?? 1 > 0, "--clip-value \(clipValue ?? 0): give a number above 0.")
+        try require(clipNorm == nil || clipValue == nil, "--clip-norm and --clip-value exclude each other: give one.")
+        try require((0..<1).contains(average ?? 0), "--average \(average ?? 0): give a number from 0 up to 1.")
+        try require(sam ?? 1 > 0, "--sam \(sam ?? 0): give a number above 0.")
+        try require((0...64).contains(crop), "--crop \(crop): give 0 to 64 pixels.")
+        try require(evaluateEvery > 0, "--evaluate-every \(evaluateEvery): give a number above 0.")
+        try require(patience ?? 1 >= 1, "--patience \(patience ?? 0): give at least 1.")
+        try require(timeLimit ?? 1 > 0, "--time-limit \(timeLimit ?? 0): give a number above 0.")
+        try require(keep >= 1, "--keep \(keep): give at least 1.")
+    }
+}
+
+/// The settings that the options describe.
+struct TrainingSettingsBuilder {
+    let network: NetworkOptions
+    let optimization: OptimizationOptions
+    let validation: Double?
+    let seed: UInt64
+
+    func settings() -> TrainingSettings {
+        var settings = TrainingSettings()
+        settings.model = network.model
+        settings.modelSettings = Assignment.dictionary(network.modelSet)
+        settings.loss = network.loss
+        settings.precision = network.dtype
+        settings.optimizer = optimization.optimizer
+        settings.optimizerSettings = Assignment.dictionary(optimization.set)
+        if let lr = optimization.lr { settings.optimizerSettings["lr"] = .number(lr) }
+        settings.schedule = optimization.schedule
+        settings.scheduleSettings = Assignment.dictionary(optimization.scheduleSet)
+        settings.scheduleUnit = optimization.scheduleUnit
+        settings.epochs = optimization.epochs
+        settings.batch = optimization.batch
+        settings.accumulation = optimization.accumulate
+        settings.clipping = optimization.clipNorm.map { .norm($0) } ?? optimization.clipValue.map { .value($0) }
+        settings.averageDecay = optimization.average
+        settings.lookahead = optimization.lookahead ? Lookahead() : nil
+        settings.sharpnessRadius = optimization.sam
+        settings.augmentation.cropPadding = optimization.crop
+        settings.augmentation.flips = optimization.flip
+        settings.evaluationInterval = optimization.evaluateEvery
+        settings.patience = optimization.patience
+        settings.timeLimit = optimization.timeLimit
+        settings.validation = validation ?? 0
+        settings.seed = seed
+        return settings
+    }
+}

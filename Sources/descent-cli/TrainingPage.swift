@@ -1,0 +1,126 @@
+import Datasets
+import Estimators
+import Foundation
+import Plots
+import RunLog
+import Settings
+import Torch
+import Training
+
+/// The HTML page of a training run.
+struct TrainingPage {
+    let report: TrainingReport
+    let data: LoadedData
+    let model: NetworkModel
+
+    private var scoreName: String { data.task == .regression ? "R²" : "accuracy" }
+
+    func render() throws -> String {
+        var page = HTMLPage(
+            title: "\(data.train.name): \(report.settings.model)",
+            subtitle: "\(report.rows) rows, \(report.parameters) parameters, \(report.loss) loss, \(report.method)")
+        var tiles: [(label: String, value: String, note: String)] = []
+        if let test = report.testScore {
+            tiles.append(("test \(scoreName)", Format.percent(test), "\(data.test?.count ?? 0) rows"))
+        }
+        if let held = report.validationScore { tiles.append(("validation \(scoreName)", Format.percent(held), "")) }
+        if let train = report.trainScore {
+            tiles.append(("train \(scoreName)", Format.percent(train), "\(report.rows) rows"))
+        }
+        tiles.append(("time", Format.duration(report.seconds), "\(report.steps) steps"))
+        page.add(keyFigures: tiles)
+        for notice in report.notices { page.add(notice: notice, level: .information) }
+        addCurves(&page)
+        try addConfusion(&page)
+        addRun(&page)
+        return page.render()
+    }
+
+    private func addCurves(_ page: inout HTMLPage) {
+        let points = report.history
+        guard points.count > 1 else { return }
+        page.add(section: "Progress")
+        let seconds = points.map(\.seconds)
+        let rows = points.suffix(200).map { point in
+            [
+                "\(point.step)", String(format: "%.2f", point.epoch), String(format: "%.2f", point.seconds), point.phase,
+                point.trainLoss.map(Format.number) ?? "", point.objective.map(Format.number) ?? "",
+                point.relativeGap.map(Format.percent) ?? "", point.testScore.map(Format.percent) ?? "",
+            ]
+        }
+        let header = ["step", "epoch", "seconds", "phase", "loss", "objective", "gap", "test score"]
+        let losses = points.filter { $0.trainLoss != nil }
+        if losses.count > 1 {
+            let chart = LineChart(
+                title: "Training loss", x: Axis("seconds"), y: Axis("loss", scale: .logarithmic),
+                series: [Series("loss", x: losses.map(\.seconds), y: losses.map { max($0.trainLoss ?? .nan, 1e-12) })])
+            page.add(svg: chart.svg(), table: (header, rows))
+        }
+        var scores: [Series] = []
+        for (name, value) in [("test", \TrainingPoint.testScore), ("validation", \TrainingPoint.validationScore)]
+        where points.contains(where: { $0[keyPath: value] != nil }) {
+            scores.append(Series(name, x: seconds, y: points.map { 100 * ($0[keyPath: value] ?? .nan) }))
+        }
+        if !scores.isEmpty {
+            page.add(
+                svg: LineChart(
+                    title: "Score against time", x: Axis("seconds"), y: Axis("\(scoreName), %"), series: scores
+                ).svg())
+        }
+    }
+
+    private func addConfusion(_ page: inout HTMLPage) throws {
+        let scored = data.test ?? data.train
+        guard data.task == .classification, let labels = scored.labels, model.classNames.count <= 30 else { return }
+        let counts = Scoring.confusion(
+            try model.outputs(scored.features), labels, classes: model.classNames.count)
+        page.add(section: data.test == nil ? "Confusion on the training rows" : "Confusion on the test rows")
+        page.add(
+            svg: HeatMap(
+                title: "Rows by true and predicted class", rowLabels: model.classNames,
+                columnLabels: model.classNames, rowTitle: "true class", columnTitle: "predicted class", counts: counts
+            ).svg())
+    }
+
+    private func addRun(_ page: inout HTMLPage) {
+        page.add(section: "Run")
+        var rows = [
+            ["termination", report.termination], ["optimizer", report.settings.optimizer],
+            ["schedule", report.settings.schedule], ["batch", "\(report.settings.batch)"],
+            ["threads", "\(report.threads)"], ["device", report.device], ["seed", "\(report.settings.seed)"],
+            ["peak memory", Format.bytes(report.peakMemoryBytes)], ["data hash", report.dataHash],
+            ["LibTorch", report.torch], ["Descent", Version.text],
+        ]
+        for (name, value) in report.optimizer.sorted(by: { $0.key < $1.key }) {
+            rows.append(["optimizer: \(name)", value.text])
+        }
+        for (name, value) in report.model.sorted(by: { $0.key < $1.key }) { rows.append(["model: \(name)", value.text]) }
+        for (phase, seconds) in report.secondsByPhase.sorted(by: { $0.key < $1.key }) {
+            rows.append(["seconds in \(phase)", Format.number(seconds)])
+        }
+        page.add(table: ["what", "value"], rows: rows)
+    }
+}
+
+/// The result of a training run as aligned text.
+enum TrainingSummary {
+    static func text(_ report: TrainingReport) -> String {
+        var rows: [[String]] = []
+        func add(_ name: String, _ value: String?) { if let value { rows.append([name, value]) } }
+        add("test score", report.testScore.map(Format.percent))
+        add("validation score", report.validationScore.map(Format.percent))
+        add("train score", report.trainScore.map(Format.percent))
+        add("best score", report.bestScore.map { "\(Format.percent($0)) at step \(report.bestStep ?? 0)" })
+        add("method", report.method)
+        add("parameters", "\(report.parameters)")
+        let convex = report.history.last { $0.relativeGap != nil }
+        add("convex gap", convex.flatMap { $0.relativeGap }.map(Format.percent))
+        add("steps", "\(report.steps) in \(Format.number(report.epochs)) epochs")
+        add("seconds", "\(Format.number(report.seconds)), evaluation not counted")
+        add("termination", report.termination)
+        add("peak memory", Format.bytes(report.peakMemoryBytes))
+        let width = rows.map { $0[0].count }.max() ?? 0
+        return rows.map { $0[0].padding(toLength: width, withPad: " ", startingAt: 0) + "  " + $0[1] }
+            .joined(separator: "\n")
+    }
+}
