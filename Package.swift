@@ -92,6 +92,12 @@ let package = Package(
             name: "NetworksTests", dependencies: ["Torch", "Settings", "Networks", "Interchange", "TestSupport"],
             exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         tests("OptimizersTests", ["Torch", "Settings", "Optimizers", "TestSupport"], resources: [.copy("Resources")]),
+        tests(
+            "TrainingTests",
+            [
+                "Training", "Networks", "Optimizers", "Settings", "Datasets", "Estimators", "ConvexNetworks", "Proximal",
+                "RunLog", "Interchange", "Torch", "TestSupport",
+            ]),
         tests("DatasetsTests", ["Torch", "Interchange", "Datasets"]),
         .testTarget(
             name: "InterchangeTests", dependencies: ["Interchange"], exclude: ["Generate"],

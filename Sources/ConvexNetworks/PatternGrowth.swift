@@ -98,9 +98,10 @@ extension TwoLayerNetwork {
     ) -> TwoLayerNetwork {
         let room = units - self.units
         guard room > 0, formulation == .relu else { return self }
-        let growth = PatternGrowth()
+        // Rough candidates will do: the solve moves them.
+        let growth = PatternGrowth(starts: max(16, 2 * room), steps: 15, rows: 2000)
         let eta = loss.gradient(predict(x), y)
-        let found = growth.candidates(x: x, eta: eta, current: self.units > 0 ? hidden : nil, seed: seed)
+        let found = growth.candidates(x: x, eta: eta, current: nil, seed: seed)
         let chosen = growth.select(found, count: room, penalty: penalty)
         guard !chosen.isEmpty else { return self }
         let tiny = Tensor.full([chosen.count, 1], 1e-12, dtype: x.dtype, device: x.device)

@@ -18,11 +18,11 @@ public struct ConvexHead: Sendable, Codable, Equatable {
     /// Epochs of the features between solves.
     public var interval = 1.0
     /// Most ADMM iterations of one solve; later ones start at the head at hand.
-    public var iterations = 20
+    public var iterations = 10
     /// Relative gap at which a solve ends early.
     public var tolerance = 1e-2
     /// Penalty β for each row of the solve.
-    public var penalty = 1e-3
+    public var penalty = 3e-2
     /// Rows that the solves use, a seeded draw; nil for all.
     public var rows: Int?
 

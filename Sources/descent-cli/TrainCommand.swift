@@ -37,10 +37,10 @@ struct HeadOptions: ParsableArguments {
     var solveEvery = 1.0
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Most iterations of a convex solve.", valueName: "number"))
-    var headIterations = 20
+    var headIterations = 10
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Penalty of the head for each row.", valueName: "number"))
-    var headPenalty = 1e-3
+    var headPenalty = 3e-2
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Rows that convex solves use; all unless given.", valueName: "rows"))
     var headRows: Int?

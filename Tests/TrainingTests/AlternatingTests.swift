@@ -1,0 +1,152 @@
+import ConvexNetworks
+import Datasets
+import Foundation
+import Networks
+import Proximal
+import RunLog
+import Settings
+import TestSupport
+import Testing
+import Torch
+
+@testable import Training
+
+@Suite("Alternating training")
+struct AlternatingTests {
+    private func settings(_ solves: ConvexHead.Solves, epochs: Double = 6) -> TrainingSettings {
+        var settings = TrainingSettings.small("dadapt_adam", lr: 1, epochs: epochs)
+        settings.modelSettings = ["hidden": .list([.number(16), .number(16), .number(8)])]
+        settings.head = ConvexHead()
+        settings.head?.solves = solves
+        settings.head?.units = 12
+        settings.precision = .float64
+        return settings
+    }
+
+    @Test("Solves come at the start, behind every interval and at the end; each has a certificate")
+    func rounds() throws {
+        let (_, report) = try trained(settings(.every, epochs: 3), try made("spirals"))
+        let phases = report.history.map(\.phase)
+        #expect(phases == ["start", "convex", "train", "convex", "train", "convex", "train", "convex"])
+        for point in report.history where point.phase == "convex" {
+            #expect(point.relativeGap ?? -1 >= -1e-9 && point.objective ?? -1 > 0)
+        }
+        let (_, first) = try trained(settings(.first, epochs: 2), try made("spirals"))
+        #expect(first.history.map(\.phase) == ["start", "convex", "train", "train"])
+        let (_, never) = try trained(settings(.never, epochs: 2), try made("spirals"))
+        #expect(never.history.map(\.phase) == ["start", "train", "train"] && never.method == "dadapt_adam")
+    }
+
+    @Test("Every solve's seconds count, and it learns without a learning rate")
+    func learns() throws {
+        let (_, report) = try trained(settings(.every, epochs: 20), try made("spirals"))
+        #expect(report.testScore ?? 0 > 0.9)
+        #expect(report.method == "cronos-am" && report.secondsByPhase["convex"] ?? 0 > 0)
+        let counted = report.secondsByPhase.filter { $0.key != "evaluate" }.values.reduce(0, +)
+        #expect(abs(counted - report.seconds) < 1e-9)
+    }
+
+    @Test("A solve never raises the penalised objective of the head that it starts from")
+    func monotone() throws {
+        let data = try made("spirals")
+        let settings = settings(.every, epochs: 3)
+        var before: Double?
+        var checked = 0
+        _ = try trained(settings, data) { event in
+            guard let point = event.point else { return .proceed }
+            let model = event.model()
+            let value = Self.objective(model, data, penalty: settings.head!.penalty)
+            if point.phase == "convex", let before {
+                #expect(value <= before * (1 + 1e-9))
+                checked += 1
+            }
+            before = value
+            return .proceed
+        }
+        #expect(checked == 3)
+    }
+
+    /// Loss and penalty of the head on the features of all rows, from the model's parameters alone.
+    static func objective(_ model: NetworkModel, _ data: LoadedData, penalty: Double) -> Double {
+        guard let z = try? model.features(data.train.features), let w = model.network.parameters["head.0.weight"],
+            let b = model.network.parameters["head.0.bias"], let v = model.network.parameters["head.2.weight"]
+        else { return .nan }
+        // The solve measures weights on features of unit mean square.
+        let scale = (z.squared().sumInDouble() / Double(z.count)).squareRoot()
+        let hidden = (z.times(w.transposed()) + b).relu()
+        let outputs = hidden.times(v.transposed()).doubles()
+        let losses = zip(outputs, data.train.labels!).map { log1p(exp(-$0 * Double(2 * $1 - 1))) }
+        let inner = ((w * scale).squared().sum(1) + b.squared()).squareRoot().doubles()
+        let outer = v.squared().sum(0).squareRoot().doubles()
+        let norms = zip(inner, outer).reduce(0) { $0 + $1.0 * $1.1 }
+        return losses.reduce(0, +) + penalty * Double(data.train.count) * norms
+    }
+
+    @Test("The stated objective and gap are those of the network, recomputed from its parameters")
+    func certificate() throws {
+        let data = try made("spirals")
+        let settings = settings(.every, epochs: 1)
+        _ = try trained(settings, data) { event in
+            guard let point = event.point, point.phase == "convex" else { return .proceed }
+            let value = Self.objective(event.model(), data, penalty: settings.head!.penalty)
+            #expect(abs(value - point.objective!) < 1e-6 * value)
+            return .proceed
+        }
+    }
+
+    @Test("A loss without a convex solver, and networks without features, are refused")
+    func errors() throws {
+        var absolute = settings(.every)
+        absolute.loss = .absolute
+        #expect(fault { _ = try trained(absolute, try made("teacher")) }.contains("no convex solver"))
+    }
+}
+
+@Suite("Augmentation")
+struct AugmentationTests {
+    @Test("Without padding half of the images are mirrored and nothing else changes")
+    func flips() {
+        var augmentation = Augmentation()
+        augmentation.flips = true
+        var random = RandomSource(3)
+        let x = random.tensor([40, 2 * 3 * 4])
+        var rows = RowRandom(1)
+        let y = augmentation.apply(x, image: [2, 3, 4], random: &rows)
+        let images = (x.reshaped(40, 2, 3, 4), y.reshaped(40, 2, 3, 4))
+        var mirrored = 0
+        for row in 0..<40 {
+            let (a, b) = (images.0.select(0, row), images.1.select(0, row))
+            let flipped = a.gathering([3, 2, 1, 0], dimension: 2)
+            if b.doubles() == flipped.doubles() {
+                mirrored += 1
+            } else {
+                #expect(a.doubles() == b.doubles())
+            }
+        }
+        #expect((10...30).contains(mirrored))
+    }
+
+    @Test("A crop moves every channel alike and fills with zeros")
+    func crops() {
+        var augmentation = Augmentation()
+        augmentation.cropPadding = 2
+        let ones = Tensor.full([64, 2 * 5 * 5], 1, dtype: .float64)
+        var rows = RowRandom(7)
+        let y = augmentation.apply(ones, image: [2, 5, 5], random: &rows).reshaped(64, 2, 25)
+        let sums = y.sum(2).doubles()
+        for row in 0..<64 { #expect(sums[2 * row] == sums[2 * row + 1]) }
+        let counts = Set(stride(from: 0, to: 128, by: 2).map { Int(sums[$0]) })
+        // Moves of up to two pixels leave (5 − a)(5 − b) ones.
+        #expect(counts.isSubset(of: [25, 20, 15, 16, 12, 9]) && counts.count > 2)
+    }
+
+    @Test("Rows are shuffled by seed and epoch, each row once")
+    func order() {
+        let order = EpochOrder()
+        let first = order.order(count: 100, seed: 1, epoch: 0)
+        #expect(first.sorted() == Array(0..<100) && first != Array(0..<100))
+        #expect(order.order(count: 100, seed: 1, epoch: 1) != first)
+        #expect(order.order(count: 100, seed: 2, epoch: 0) != first)
+        #expect(order.order(count: 100, seed: 1, epoch: 0) == first)
+    }
+}

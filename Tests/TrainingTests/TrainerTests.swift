@@ -1,0 +1,230 @@
+import Datasets
+import Foundation
+import Interchange
+import Networks
+import Optimizers
+import RunLog
+import Settings
+import TestSupport
+import Testing
+import Torch
+
+@testable import Training
+
+@Suite("The trainer")
+struct TrainerTests {
+    @Test("A network learns what no linear model can, and holds on new rows")
+    func learns() throws {
+        let data = try made("spirals")
+        var settings = TrainingSettings.small(epochs: 60)
+        settings.schedule = "cosine"
+        settings.schedule = "cosine"
+        settings.modelSettings = ["hidden": .list([.number(32), .number(32)])]
+        let (model, report) = try trained(settings, data)
+        #expect(report.testScore ?? 0 > 0.97)
+        #expect(report.loss == "bce" && report.outputs == 1 && report.steps == 60 * 32)
+        let outputs = try model.outputs(data.test!.features)
+        let hits = zip(outputs.doubles(), data.test!.labels!).count { ($0 > 0) == ($1 == 1) }
+        #expect(Double(hits) / 2000 == report.testScore)
+    }
+
+    @Test("Regression is scored in the units of the target")
+    func regression() throws {
+        let data = try made("teacher")
+        let (model, report) = try trained(.small(epochs: 30), data)
+        #expect(report.testScore ?? 0 > 0.9)
+        let residual = try model.outputs(data.test!.features) - data.test!.targets!
+        let spread = data.test!.targets! - data.test!.targets!.mean(0, keepingRank: true)
+        let score = 1 - residual.squared().sum().scalar / spread.squared().sum().scalar
+        #expect(abs(score - report.testScore!) < 1e-9)
+    }
+
+    @Test("A transformer learns tokens")
+    func tokens() throws {
+        var settings = TrainingSettings.small(lr: 3e-3, epochs: 60)
+        settings.model = "transformer_lm"
+        settings.modelSettings = ["width": .number(32), "layers": .number(1), "feed_forward": .number(64)]
+        let (_, report) = try trained(settings, try made("modular-arithmetic"))
+        #expect(report.trainScore ?? 0 > 0.6)
+    }
+
+    private static let resumable: [(String, TrainingSettings)] = {
+        var averaged = TrainingSettings.small("adamw")
+        averaged.averageDecay = 0.95
+        averaged.clipping = .norm(1)
+        averaged.schedule = "plateau"
+        averaged.scheduleSettings = ["patience": .number(0)]
+        var looking = TrainingSettings.small("sgd")
+        looking.optimizerSettings["momentum"] = .number(0.9)
+        looking.lookahead = .init()
+        looking.accumulation = 3
+        looking.schedule = "one_cycle"
+        var headed = TrainingSettings.small("dadapt_adam", lr: 1)
+        headed.head = ConvexHead()
+        headed.head?.units = 8
+        headed.head?.iterations = 4
+        var dropping = TrainingSettings.small("schedulefree_adamw")
+        dropping.model = "transformer_lm"
+        dropping.modelSettings = [
+            "width": .number(8), "heads": .number(2), "layers": .number(1), "feed_forward": .number(8),
+            "dropout": .number(0.2),
+        ]
+        dropping.sharpnessRadius = 0.01
+        return [
+            ("average, clipping and plateau", averaged), ("lookahead, accumulation, one cycle", looking),
+            ("convex head", headed), ("dropout, averages of the optimizer, sharpness", dropping),
+            ("shampoo", .small("shampoo")), ("prodigy", .small("prodigy", lr: 1)),
+        ]
+    }()
+
+    @Test("A resumed run equals an uninterrupted one, bit for bit", arguments: 0..<6)
+    func resume(index: Int) throws {
+        let (name, settings) = Self.resumable[index]
+        let data = try made(settings.model == "transformer_lm" ? "modular-arithmetic" : "spirals")
+        let scratch = try Scratch()
+        let whole = try trained(settings, data)
+        for stop in [1, 7, 40] {
+            let path = scratch.path("\(stop).safetensors")
+            var seen = 0
+            _ = try trained(settings, data) { event in
+                seen += 1
+                guard seen == stop else { return .proceed }
+                try? event.writeCheckpoint(path)
+                return .stop
+            }
+            guard FileManager.default.fileExists(atPath: path) else { continue }
+            let resumed = try trained(settings, data, from: path)
+            #expect(resumed.model.network.parameters.bits == whole.model.network.parameters.bits, "\(name), \(stop)")
+            let scores = { (report: TrainingReport) in report.history.map { [$0.testScore ?? 0, Double($0.step)] } }
+            #expect(scores(resumed.report) == scores(whole.report), "\(name), \(stop)")
+        }
+    }
+
+    @Test("Another seed gives other parameters; the same seed gives the same")
+    func seeds() throws {
+        let data = try made("spirals")
+        var settings = TrainingSettings.small(epochs: 1)
+        let first = try trained(settings, data).model.network.parameters.bits
+        #expect(try trained(settings, data).model.network.parameters.bits == first)
+        settings.seed = 6
+        #expect(try trained(settings, data).model.network.parameters.bits != first)
+    }
+
+    @Test("Accumulated batches equal one batch of their rows")
+    func accumulation() throws {
+        let data = try made("spirals")
+        var one = TrainingSettings.small("sgd", epochs: 1)
+        one.batch = 100
+        one.precision = .float64
+        var two = one
+        two.batch = 50
+        two.accumulation = 2
+        let a = try trained(one, data).model.network.parameters.values
+        let b = try trained(two, data).model.network.parameters.values
+        for (x, y) in zip(a, b) { #expect((x - y).norm < 1e-12 * (1 + x.norm)) }
+    }
+
+    @Test("Patience ends a run that stopped improving")
+    func patience() throws {
+        var settings = TrainingSettings.small("sgd", lr: 0, epochs: 50)
+        settings.patience = 2
+        let (_, report) = try trained(settings, try made("spirals"))
+        #expect(report.termination == "validationStalled" && report.epochs == 4)
+    }
+
+    @Test("A loss that is no number stops with the step, the batch and the largest gradients")
+    func nonFinite() throws {
+        let data = try made("teacher")
+        let text = fault { _ = try trained(.small("sgd", lr: 1e30), data) }
+        #expect(text.contains("no number at step ") && text.contains("batch ") && text.contains("lower the learning rate"))
+    }
+
+    @Test("Settings that cannot be used are named")
+    func settingErrors() throws {
+        let data = try made("spirals")
+        func text(_ change: (inout TrainingSettings) -> Void) -> String {
+            var settings = TrainingSettings.small(epochs: 1)
+            change(&settings)
+            return fault { _ = try trained(settings, data) }
+        }
+        #expect(text { $0.model = "resnet81" }.contains("did you mean 'resnet18'"))
+        #expect(text { $0.model = "resnet18"; $0.modelSettings = [:] }.contains("takes images"))
+        #expect(text { $0.optimizer = "adan" }.contains("did you mean 'adam'"))
+        #expect(text { $0.optimizerSettings = ["betas": .number(1)] }.contains("betas is 1, but must be 2 numbers"))
+        #expect(text { $0.modelSettings = ["hiden": .number(1)] }.contains("did you mean 'hidden'"))
+        let sharp = text {
+            $0.optimizer = "lbfgs"
+            $0.head = ConvexHead()
+        }
+        #expect(sharp.contains("cannot train features alone"))
+        let table = try made("teacher")
+        var wrong = TrainingSettings.small()
+        wrong.loss = .crossEntropy
+        #expect(fault { _ = try trained(wrong, table) }.contains("is for classes"))
+    }
+}
+
+@Suite("Files of networks")
+struct NetworkFileTests {
+    @Test("A model file loads to the same outputs, with a convex head too")
+    func roundTrip() throws {
+        let data = try made("spirals")
+        let scratch = try Scratch()
+        var headed = TrainingSettings.small("dadapt_adam", lr: 1, epochs: 1)
+        headed.head = ConvexHead()
+        for settings in [TrainingSettings.small(epochs: 1), headed] {
+            let (model, _) = try trained(settings, data)
+            try model.save(to: scratch.path("m.safetensors"))
+            let loaded = try NetworkModel.load(scratch.path("m.safetensors"))
+            let features = data.test!.features
+            #expect(try loaded.outputs(features).doubles() == model.outputs(features).doubles())
+            #expect(loaded.classNames == ["0", "1"] && loaded.architecture == "mlp")
+        }
+    }
+
+    @Test("Files that do not fit are refused with the names at fault")
+    func faults() throws {
+        let scratch = try Scratch()
+        var network = Network(LinearChain(sizes: [3, 4, 2]))
+        let file = network.stateDictionary()
+        var short = file
+        short.tensors.removeLast()
+        short.tensors[0].array = ArrayData([Float](repeating: 0, count: 8), shape: [2, 4])
+        short.tensors.append((name: "extra", array: ArrayData([Float(1)], shape: [1])))
+        let before = network.parameters.bits
+        let text = fault { try network.load(short, path: "x") }
+        #expect(text.contains("'0.weight' is [2, 4], needed [4, 3]") && text.contains("'2.bias' [2] is missing"))
+        #expect(text.contains("'extra' is not a parameter of this network") && network.parameters.bits == before)
+        try network.load(file, path: "x")
+        try SafeTensors.write(file, to: scratch.path("plain.safetensors"))
+        let plain = scratch.path("plain.safetensors")
+        #expect(fault { _ = try NetworkModel.load(plain) }.contains("is no network"))
+    }
+
+    @Test("Checkpoints of another run, of other data, and damaged ones are refused")
+    func checkpoints() throws {
+        let data = try made("spirals")
+        let scratch = try Scratch()
+        let path = scratch.path("c.safetensors")
+        let settings = TrainingSettings.small(epochs: 1)
+        _ = try trained(settings, data) { event in
+            try? event.writeCheckpoint(path)
+            return .stop
+        }
+        var other = settings
+        other.batch = 32
+        #expect(fault { _ = try trained(other, data, from: path) }.contains("other settings"))
+        var changed = data
+        changed.train.features = data.train.features * 2
+        #expect(fault { _ = try trained(settings, changed, from: path) }.contains("other data"))
+        let bytes = try [UInt8](Data(contentsOf: URL(filePath: path)))
+        try AtomicFile.write(Array(bytes.dropLast(50)), to: path)
+        #expect(fault { _ = try trained(settings, data, from: path) }.contains("describes"))
+        var file = SafeTensorsFile()
+        file.metadata = ["descent.training": "{\"version\": 99}"]
+        try SafeTensors.write(file, to: path)
+        #expect(fault { _ = try trained(settings, data, from: path) }.contains("another version"))
+        try SafeTensors.write(SafeTensorsFile(), to: path)
+        #expect(fault { _ = try trained(settings, data, from: path) }.contains("no training checkpoint"))
+    }
+}
