@@ -34,6 +34,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
         .target(
@@ -77,6 +78,7 @@ let package = Package(
             dependencies: [
                 "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
                 "Networks", "Datasets", "Estimators", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
             ],
             path: "Sources/descent-cli", swiftSettings: swiftSettings),
         .target(

@@ -10,18 +10,15 @@ enum Cifar {
     ]
     private static let pixels = 3 * 32 * 32
 
-    /// The file of test records that belongs to one of training records, where there is one.
-    static func testFile(beside path: String) -> String? {
-        let (folder, file) =
-            path.lastIndex(of: "/").map { (String(path[...$0]), String(path[path.index(after: $0)...])) } ?? ("", path)
-        var names = [file.replacingOccurrences(of: "train", with: "test")]
-        if file.hasPrefix("data_batch") { names.append("test_batch.bin") }
-        return names.first { $0 != file && FileManager.default.fileExists(atPath: folder + $0) }.map { folder + $0 }
-    }
-
-    /// Reads a file of records, compressed by gzip or not.
+    /// Reads a file of records, compressed by gzip or not; `data_batch_1.bin` brings the batches beside it.
     static func read(_ path: String, context: ReadContext) throws -> Dataset {
-        let bytes = try Gzip.read(path)
+        var bytes = try Gzip.read(path)
+        if path.hasSuffix("data_batch_1.bin") {
+            for number in 2...5 {
+                let next = path.dropLast(5) + "\(number).bin"
+                if FileManager.default.fileExists(atPath: String(next)) { bytes += try Gzip.read(String(next)) }
+            }
+        }
         let record = pixels + 1
         guard !bytes.isEmpty, bytes.count % record == 0 else {
             throw context.error(

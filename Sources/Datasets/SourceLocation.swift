@@ -7,6 +7,8 @@ struct SourceLocation {
     let kind: FileKind
     let idx: IdxFiles?
     let entry: DatasetEntry?
+    /// File of the test rows of a named data set.
+    private(set) var testPath: String?
 
     init(_ source: String, target: String?, folders: [String]) throws {
         if let entry = DatasetCatalogue.entry(source) {
@@ -18,11 +20,17 @@ struct SourceLocation {
             self.init(path: source, kind: .synthetic, idx: nil, entry: nil)
             return
         }
+        if let named = NamedFiles.all.first(where: { $0.name == source }) {
+            guard let path = named.path(in: folders) else { throw named.missing(folders) }
+            self.init(path: path, kind: FileKind(of: path), idx: nil, entry: nil)
+            testPath = NamedFiles.testFile(beside: path)
+            return
+        }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: source, isDirectory: &isFolder) else {
             throw DataError(
                 source.isEmpty ? "''" : source, "there is no data set and no file of that name",
-                "Known data sets are \(listed(DatasetCatalogue.all.map(\.name) + SyntheticData.all.map(\.name))); "
+                "Known data sets are \(listed(Self.names)); "
                     + "the path of a CSV, NPZ, NPY, IDX, safetensors or CIFAR-10 file works too")
         }
         if isFolder.boolValue {
@@ -40,6 +48,9 @@ struct SourceLocation {
         self.init(
             path: source, kind: kind, idx: kind == .idx ? IdxFiles(images: source, labels: labels) : nil, entry: nil)
     }
+
+    private static let names =
+        DatasetCatalogue.all.map(\.name) + NamedFiles.all.map(\.name) + SyntheticData.all.map(\.name)
 
     private init(path: String, kind: FileKind, idx: IdxFiles?, entry: DatasetEntry?) {
         self.path = path
@@ -61,12 +72,18 @@ struct SourceLocation {
             return (made.make(false), withTest ? made.make(true) : nil)
         case .cifar:
             let rows = try Cifar.read(path, context: context)
-            guard withTest, let test = Cifar.testFile(beside: path) else { return (rows, nil) }
+            guard withTest, let test = testPath ?? NamedFiles.testFile(beside: path) else { return (rows, nil) }
             var testContext = context
             (testContext.path, testContext.encoding) = (test, rows.encoding)
             return (rows, try Cifar.read(test, context: testContext))
         case .npy: return (try ArrayFiles.npy(context: context), nil)
-        case .npz: return try archive(try Npz.read(path), context, withTest: withTest)
+        case .npz:
+            var parts = try archive(try Npz.read(path), context, withTest: withTest)
+            guard withTest, let testPath, parts.test == nil else { return parts }
+            var testContext = context
+            (testContext.path, testContext.encoding) = (testPath, parts.rows.encoding)
+            parts.test = try archive(try Npz.read(testPath), testContext, withTest: false).rows
+            return parts
         case .safetensors:
             let tensors = try SafeTensors.read(path).tensors.map { ($0.name, $0.array) }
             return try archive(Dictionary(uniqueKeysWithValues: tensors), context, withTest: withTest)

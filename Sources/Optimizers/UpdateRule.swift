@@ -9,6 +9,27 @@ public enum Clipping: Sendable, Codable, Equatable {
     /// Cuts every element to `±bound`.
     case value(Double)
 
+    private enum CodingKeys: String, CodingKey { case norm, value }
+
+    /// Reads `{"norm": bound}` or `{"value": bound}`.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if let bound = try container.decodeIfPresent(Double.self, forKey: .norm) {
+            self = .norm(bound)
+        } else {
+            self = .value(try container.decode(Double.self, forKey: .value))
+        }
+    }
+
+    /// Writes `{"norm": bound}` or `{"value": bound}`.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        switch self {
+        case .norm(let bound): try container.encode(bound, forKey: .norm)
+        case .value(let bound): try container.encode(bound, forKey: .value)
+        }
+    }
+
     /// Applies the bound; returns the norm of all gradients before.
     @discardableResult
     public func apply(_ gradients: inout [Tensor]) -> Double {

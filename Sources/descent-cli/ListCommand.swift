@@ -54,6 +54,7 @@ struct ListCommand: ParsableCommand {
         var parts: [(String, [Entry])] = []
         if catalogue == .datasets || catalogue == .all {
             parts.append(("datasets", DatasetCatalogue.all.map { Entry(name: $0.name, summary: $0.summary) }
+                + NamedFiles.all.map { Entry(name: $0.name, summary: $0.summary) }
                 + SyntheticData.all.map { Entry(name: $0.name, summary: $0.summary) }))
         }
         if catalogue == .losses || catalogue == .all {

@@ -109,6 +109,13 @@ struct RunFolder {
         try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
     }
 
+    /// Writes a comparison.
+    func write(_ result: ComparisonResult) throws {
+        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(result)), to: path + "/comparison.json")
+        try AtomicFile.write(Array(result.markdown.utf8), to: path + "/comparison.md")
+        try AtomicFile.write(Array(result.page().utf8), to: path + "/comparison.html")
+    }
+
     func writeResults(model: TrainedModel, report: FitReport, data: LoadedData, arguments: [String]) throws {
         let numbers = [UInt8](try JSONEncoder.report.encode(report))
         let config = ["command": ["descent"] + arguments, "version": [Version.text], "torch": [Runtime.version]]

@@ -1,0 +1,227 @@
+import ArgumentParser
+import Datasets
+import Estimators
+import Foundation
+import Interchange
+import RunLog
+import Training
+
+/// `descent compare`
+struct CompareCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare",
+        abstract: "Runs methods × learning rates × seeds and compares them on one page.",
+        discussion: """
+            Every run has a folder of its own; a comparison that was interrupted goes on where it stopped, and runs that
+            are there already are not run again. The page shows the median and the 5–95 % band over learning rates and
+            seeds, against seconds and epochs. Set-up counts, evaluation does not.
+
+              descent compare Experiments/smoke.yaml
+              descent compare Experiments/cifar-mlp.yaml --parallel 2 --out comparisons/cifar
+            """)
+
+    @Argument(help: "An experiment file; see Experiments/.") var experiment: String
+    @Option(help: ArgumentHelp("Folder of the comparison; comparisons/NAME unless given.", valueName: "folder"))
+    var out: String?
+    @Option(parsing: .unconditional, help: ArgumentHelp("Runs at a time; the file's, or 1.", valueName: "number"))
+    var parallel: Int?
+    @Option(parsing: .unconditional, help: ArgumentHelp("Only the first seeds.", valueName: "number"))
+    var seeds: Int?
+    @Option(help: ArgumentHelp("Folder that holds the named data sets.", valueName: "folder"))
+    var data: String?
+    @Flag(help: "Only write tables and page of the runs that are there.") var reportOnly = false
+    @Flag(help: "Print one JSON object on standard output.") var json = false
+    @Flag(help: "No progress and no table.") var quiet = false
+
+    func validate() throws {
+        if let parallel, !(1...256).contains(parallel) {
+            throw ValidationError("--parallel \(parallel): give a number from 1 to 256.")
+        }
+        if let seeds, seeds < 1 { throw ValidationError("--seeds \(seeds): give at least 1.") }
+    }
+
+    mutating func run() throws {
+        var loaded = try Experiment.load(experiment)
+        if let seeds { loaded.seeds = Array(loaded.seeds.prefix(seeds)) }
+        let folder = out ?? "comparisons/" + loaded.name
+        let plan = try ComparisonPlan(experiment: loaded, file: experiment, folder: folder, data: data)
+        let files = try RunFolder(path: folder)
+        if !reportOnly {
+            Interruption.install()
+            try plan.execute(parallel: parallel ?? loaded.parallel ?? 1, isQuiet: quiet)
+        }
+        let result = ComparisonResult(experiment: loaded, curves: plan.curves())
+        guard !result.curves.isEmpty else {
+            throw DataError(subject: folder, problem: "holds no finished run", advice: "Run it without --report-only")
+        }
+        try files.write(result)
+        if json {
+            try Console.result(String(decoding: try JSONEncoder.report.encode(result), as: UTF8.self) + "\n")
+        } else if !quiet {
+            try Console.result(
+                result.markdown + "\n\(plan.runs.count { !plan.isDone($0) }) of \(plan.runs.count) runs missing; "
+                    + "results in \(folder): comparison.html, comparison.md, comparison.json\n")
+        }
+        if Interruption.isRequested { throw ExitCode(130) }
+    }
+}
+
+/// The runs of a comparison with their folders.
+struct ComparisonPlan {
+    /// One run.
+    struct Run {
+        var method: Experiment.Method
+        var rate: Double?
+        var seed: UInt64
+        var folder: String
+    }
+
+    let experiment: Experiment
+    let source: String
+    let folder: String
+    let dataFolder: String?
+    let runs: [Run]
+
+    init(experiment: Experiment, file: String, folder: String, data: String?) throws {
+        (self.experiment, self.folder, dataFolder) = (experiment, folder, data)
+        let beside = (file as NSString).deletingLastPathComponent + "/" + experiment.data
+        source = FileManager.default.fileExists(atPath: beside) ? beside : experiment.data
+        runs = experiment.seeds.flatMap { seed in
+            experiment.methods.flatMap { method in
+                let rates = method.rates ?? method.randomRates?.values
+                return (rates.map { $0.map(Optional.some) } ?? [nil]).map { rate in
+                    let name = method.name.map { $0.isLetter || $0.isNumber ? $0 : "-" }
+                    let part = rate.map { String(format: "-%.3g", $0) } ?? ""
+                    return Run(
+                        method: method, rate: rate, seed: seed,
+                        folder: "\(folder)/runs/\(String(name))\(part)-seed\(seed)")
+                }
+            }
+        }
+    }
+
+    func isDone(_ run: Run) -> Bool {
+        ["report.json", "failure.txt"].contains { FileManager.default.fileExists(atPath: run.folder + "/" + $0) }
+    }
+
+    /// Runs what is not there yet, each in a process of its own.
+    func execute(parallel: Int, isQuiet: Bool) throws {
+        var waiting = runs.filter { !isDone($0) }
+        let total = waiting.count
+        var active: [(process: Process, run: Run, errors: URL)] = []
+        var done = 0
+        let begin = Date()
+        while !waiting.isEmpty || !active.isEmpty {
+            while active.count < parallel, !waiting.isEmpty, !Interruption.isRequested {
+                active.append(try start(waiting.removeFirst()))
+            }
+            if Interruption.isRequested {
+                for (process, _, _) in active { process.terminate() }
+                waiting = []
+            }
+            for (process, run, errors) in active where !process.isRunning {
+                done += 1
+                if !Interruption.isRequested { try finish(process, run, errors) }
+                let left = Date().timeIntervalSince(begin) / Double(done) * Double(total - done)
+                if !isQuiet {
+                    let rate = run.rate.map { String(format: ", lr %.3g", $0) } ?? ""
+                    Console.note(
+                        "\(done)/\(total)  \(run.method.name)\(rate), seed \(run.seed)  \(outcome(run))  "
+                            + "about \(Format.duration(left)) left")
+                }
+            }
+            active.removeAll { !$0.process.isRunning }
+            if !active.isEmpty { usleep(20_000) }
+        }
+    }
+
+    private func start(_ run: Run) throws -> (process: Process, run: Run, errors: URL) {
+        _ = try RunFolder(path: run.folder)
+        let process = Process()
+        process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        process.arguments = try arguments(run)
+        let errors = URL(filePath: run.folder + "/errors.txt")
+        try AtomicFile.write([UInt8](), to: errors.path)
+        process.standardError = try FileHandle(forWritingTo: errors)
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        return (process, run, errors)
+    }
+
+    private func arguments(_ run: Run) throws -> [String] {
+        var arguments = [run.method.fit == nil ? "train" : "fit", source]
+        arguments += ["--out", run.folder, "--quiet", "--threads", "\(experiment.threads ?? 1)"]
+        arguments += ["--seed", "\(run.seed)"]
+        if let classes = experiment.classes { arguments += ["--classes", classes.map(String.init).joined(separator: ",")] }
+        if let subset = experiment.subset { arguments += ["--subset", "\(subset)"] }
+        if let test = experiment.test {
+            let beside = (source as NSString).deletingLastPathComponent + "/" + test
+            arguments += ["--test", FileManager.default.fileExists(atPath: beside) ? beside : test]
+        }
+        if let target = experiment.target { arguments += ["--target", target] }
+        if let dataFolder { arguments += ["--data", dataFolder] }
+        if let flags = run.method.fit { return arguments + flags.split(separator: " ").map(String.init) }
+        let settings = try experiment.settings(run.method, rate: run.rate, seed: run.seed)
+        let config = ConfigFile(command: [], version: Version.text, torch: "", training: settings)
+        let path = run.folder + "/settings.json"
+        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: path)
+        return arguments + ["--config", path]
+    }
+
+    private func finish(_ process: Process, _ run: Run, _ errors: URL) throws {
+        defer { try? FileManager.default.removeItem(at: errors) }
+        guard process.terminationStatus != 0 else { return }
+        let text = (try? String(contentsOf: errors, encoding: .utf8)) ?? ""
+        let last = text.split(separator: "\n").last.map(String.init) ?? "status \(process.terminationStatus)"
+        // A diverged run is a result; anything else would fail again and must be seen.
+        guard last.contains("no number") else {
+            throw DataError(
+                subject: run.folder, problem: "the run failed: \(last)", advice: "Correct the experiment and run it again")
+        }
+        try AtomicFile.write(Array(last.utf8), to: run.folder + "/failure.txt")
+    }
+
+    private func outcome(_ run: Run) -> String {
+        guard let curve = curve(run) else { return "interrupted" }
+        return curve.failure == nil
+            ? "\(Format.percent(curve.last)) in \(Format.number(curve.total)) s" : "diverged"
+    }
+
+    /// The curves of the runs that are there.
+    func curves() -> [RunCurve] { runs.compactMap(curve) }
+
+    private func curve(_ run: Run) -> RunCurve? {
+        let method = run.method.name
+        if let text = try? String(contentsOfFile: run.folder + "/failure.txt", encoding: .utf8) {
+            return RunCurve(
+                method: method, rate: run.rate, seed: run.seed, seconds: [], epochs: [], scores: [], failure: text)
+        }
+        guard let data = FileManager.default.contents(atPath: run.folder + "/report.json") else { return nil }
+        if run.method.fit == nil {
+            guard let report = try? JSONDecoder.report.decode(TrainingReport.self, from: data) else { return nil }
+            let points = report.history.filter { $0.testScore ?? $0.validationScore != nil }
+            return RunCurve(
+                method: method, rate: run.rate, seed: run.seed, seconds: points.map(\.seconds),
+                epochs: points.map(\.epoch), scores: points.map { $0.testScore ?? $0.validationScore ?? 0 })
+        }
+        guard let report = try? JSONDecoder.report.decode(FitReport.self, from: data) else { return nil }
+        var points = report.history.filter { $0.testScore ?? $0.validationScore != nil }
+            .map { ($0.seconds, Double($0.iteration), $0.testScore ?? $0.validationScore ?? 0) }
+        if let final = report.testAccuracy ?? report.testR2 {
+            points.append((report.seconds, Double(report.iterations), final))
+        }
+        return RunCurve(
+            method: method, rate: nil, seed: run.seed, seconds: points.map(\.0), epochs: points.map(\.1),
+            scores: points.map(\.2))
+    }
+}
+
+extension JSONDecoder {
+    /// Reads what `JSONEncoder.report` writes.
+    static var report: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return decoder
+    }
+}

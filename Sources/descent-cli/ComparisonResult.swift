@@ -1,0 +1,106 @@
+import Foundation
+import Plots
+import RunLog
+
+/// A comparison with its tables and page.
+struct ComparisonResult: Encodable {
+    let name: String
+    let title: String
+    let goal: Double
+    let curves: [RunCurve]
+    let summaries: [MethodSummary]
+    private let comparison: Comparison
+    private let threads: Int
+    private let epochsHaveMeaning: Bool
+
+    private enum CodingKeys: String, CodingKey { case name, title, goal, curves, summaries }
+
+    init(experiment: Experiment, curves: [RunCurve]) {
+        (name, title, goal) = (experiment.name, experiment.title ?? experiment.name, experiment.goal)
+        // A run that diverged counts with the score that all runs began with, or zero.
+        let guess = curves.compactMap { $0.scores.first }.min() ?? 0
+        let length = curves.map(\.total).max() ?? 0
+        let counted = curves.map { curve -> RunCurve in
+            guard curve.failure != nil else { return curve }
+            var copy = curve
+            (copy.seconds, copy.epochs, copy.scores) = ([0, length], [0, 1], [guess, guess])
+            return copy
+        }
+        self.curves = counted
+        comparison = Comparison(methods: experiment.methods.map(\.name), curves: counted)
+        summaries = comparison.summaries(target: experiment.goal)
+        threads = experiment.threads ?? 1
+        epochsHaveMeaning = experiment.methods.allSatisfy { $0.fit == nil }
+    }
+
+    private var header: [String] {
+        [
+            "method", "best rate", "best, %", "median, %", "worst, %", "peak, %", "s to \(Format.percent(goal))",
+            "reached", "s of a run", "s with tuning", "runs", "diverged",
+        ]
+    }
+
+    private var rows: [[String]] {
+        summaries.map { s in
+            [
+                s.method, s.bestRate.map { String(format: "%.3g", $0) } ?? "–", Self.percent(s.best),
+                Self.percent(s.median), Self.percent(s.worst), Self.percent(s.peak),
+                s.secondsToTarget.map { String(format: "%.2f", $0) } ?? "–",
+                String(format: "%.0f %%", 100 * s.reached), String(format: "%.1f", s.seconds),
+                String(format: "%.1f", s.secondsWithTuning), "\(s.runs)", "\(s.failures)",
+            ]
+        }
+    }
+
+    private static func percent(_ score: Double) -> String { String(format: "%.2f", 100 * score) }
+
+    /// What the columns mean.
+    private var legend: String {
+        "Best: mean final test score over the seeds at the best rate. Median and worst: final scores over all rates and "
+            + "seeds. Peak: highest score of any evaluation. Seconds to the goal: median over the seeds at the best rate; "
+            + "reached: share of all runs. Set-up counts in all seconds, evaluation in none; \(threads) thread(s) a run."
+    }
+
+    /// The table in Markdown.
+    var markdown: String {
+        let lines = [header, header.map { _ in "---" }] + rows
+        return "## \(title)\n\n" + lines.map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n")
+            + "\n\n" + legend + "\n"
+    }
+
+    /// The page.
+    func page() -> String {
+        var page = HTMLPage(title: title, subtitle: "\(curves.count) runs of \(summaries.count) methods")
+        page.add(section: "Against time")
+        page.add(text: "Median and 5–95 % over learning rates and seeds; the test score in percent.")
+        page.add(svg: chart("Test score against seconds", "seconds", \.seconds).svg())
+        if epochsHaveMeaning {
+            page.add(section: "Against passes over the data")
+            page.add(svg: chart("Test score against epochs", "epochs", \.epochs).svg())
+        }
+        page.add(section: "Table")
+        page.add(table: header, rows: rows)
+        page.add(text: legend)
+        page.add(section: "Every run")
+        page.add(
+            table: ["method", "rate", "seed", "final, %", "seconds", "outcome"],
+            rows: curves.map {
+                [
+                    $0.method, $0.rate.map { String(format: "%.3g", $0) } ?? "–", "\($0.seed)", Self.percent($0.last),
+                    String(format: "%.1f", $0.total), $0.failure.map(ErrorText.oneLine) ?? "",
+                ]
+            })
+        return page.render()
+    }
+
+    private func chart(_ title: String, _ label: String, _ axis: KeyPath<RunCurve, [Double]>) -> LineChart {
+        let series = summaries.map { summary in
+            let band = comparison.band(summary.method, along: axis)
+            let scale = { (values: [Double]) in values.map { 100 * $0 } }
+            return Series(
+                summary.method, x: band.x, y: scale(band.median),
+                style: .band(lower: scale(band.lower), upper: scale(band.upper)))
+        }
+        return LineChart(title: title, x: Axis(label), y: Axis("test score, %"), series: series)
+    }
+}

@@ -1,0 +1,170 @@
+import Datasets
+import Foundation
+import Settings
+import Training
+import Yams
+
+/// An experiment file: one problem, several methods, their learning rates and seeds.
+struct Experiment: Codable {
+    /// Name of the comparison.
+    var name: String
+    /// One line about it.
+    var title: String?
+    /// A data set or file; a relative path is looked up beside the experiment, too.
+    var data: String
+    var test: String?
+    var target: String?
+    /// Classes to keep.
+    var classes: [Int]?
+    var subset: Int?
+    /// Seeds of all runs.
+    var seeds: [UInt64]
+    /// Score whose time is reported.
+    var goal: Double
+    /// Threads of each run.
+    var threads: Int?
+    /// Runs at a time.
+    var parallel: Int?
+    /// Settings of all training runs, with the names of a run's config.json.
+    var train: [String: SettingTree]?
+    var methods: [Method]
+
+    /// One line of the comparison.
+    struct Method: Codable {
+        var name: String
+        /// Settings over the common ones; `optimizer` names the optimizer.
+        var train: [String: SettingTree]?
+        /// Flags of `descent fit`, for a convex fit in place of training.
+        var fit: String?
+        /// Learning rates; none for methods that have none.
+        var rates: [Double]?
+        /// Learning rates 10^U(low, high), drawn by a seed.
+        var randomRates: RandomRates?
+    }
+
+    /// Learning rates that are drawn.
+    struct RandomRates: Codable {
+        var low: Double
+        var high: Double
+        var count: Int
+        var seed: UInt64?
+
+        /// The rates, in the order drawn.
+        var values: [Double] {
+            var state = (seed ?? 0) &* 0x9E37_79B9_7F4A_7C15 &+ 1
+            return (0..<count).map { _ in
+                state &+= 0x9E37_79B9_7F4A_7C15
+                var z = state
+                z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+                z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+                let share = Double((z ^ z >> 31) >> 11) * 0x1p-53
+                return pow(10, low + (high - low) * share)
+            }
+        }
+    }
+
+    /// Reads and checks an experiment file.
+    ///
+    /// - Throws: `DataError` naming the file and what is wrong.
+    static func load(_ path: String) throws -> Experiment {
+        let text = String(decoding: try InputText.read(path), as: UTF8.self)
+        let experiment: Experiment
+        do {
+            experiment = try YAMLDecoder().decode(Experiment.self, from: text)
+        } catch {
+            throw DataError(
+                subject: path, problem: "is no experiment: \(reason(error))",
+                advice: "Compare it with the files in Experiments/")
+        }
+        func fault(_ problem: String, _ advice: String) -> DataError {
+            DataError(subject: path, problem: problem, advice: advice)
+        }
+        guard !experiment.methods.isEmpty, !experiment.seeds.isEmpty else {
+            throw fault("it has no methods or no seeds", "Give at least one of each")
+        }
+        let names = experiment.methods.map(\.name)
+        if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+            throw fault("two methods are called '\(twice)'", "Name each method differently")
+        }
+        for method in experiment.methods where method.fit == nil {
+            // A wrong name must not be found out after hours of other runs.
+            let settings = try experiment.settings(method, rate: nil, seed: 0)
+            _ = try settings.rule()
+        }
+        return experiment
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case DecodingError.keyNotFound(let key, _): "'\(key.stringValue)' is missing"
+        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+            DecodingError.dataCorrupted(let context):
+            context.codingPath.isEmpty
+                ? ErrorText.oneLine(context.debugDescription)
+                : "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' has a wrong value"
+        default: ErrorText.oneLine("\(error)")
+        }
+    }
+
+    /// Settings of one training run.
+    ///
+    /// - Throws: `DataError` for names that a run's settings do not have.
+    func settings(_ method: Method, rate: Double?, seed: UInt64) throws -> TrainingSettings {
+        let defaults = try JSONDecoder().decode(
+            [String: SettingTree].self, from: JSONEncoder().encode(TrainingSettings()))
+        var merged = SettingTree.object(defaults)
+        for layer in [train, method.train].compactMap(\.self) {
+            try check(layer)
+            merged = merged.merged(with: .object(layer))
+        }
+        if let rate {
+            merged = merged.merged(with: .object(["optimizerSettings": .object(["lr": .value(.number(rate))])]))
+        }
+        merged = merged.merged(with: .object(["seed": .value(.number(Double(seed)))]))
+        do {
+            return try JSONDecoder().decode(TrainingSettings.self, from: JSONEncoder().encode(merged))
+        } catch {
+            throw DataError(
+                subject: "method '\(method.name)'", problem: Self.reason(error),
+                advice: "Settings have the names and values of a run's config.json")
+        }
+    }
+
+    private func check(_ layer: [String: SettingTree]) throws {
+        for name in layer.keys.sorted() where !TrainingSettings.names.contains(name) {
+            throw DataError(
+                subject: "setting '\(name)'",
+                problem: "there is no such setting\(NearestNames.hint(for: name, among: TrainingSettings.names))",
+                advice: "Settings have the names of a run's config.json")
+        }
+    }
+}
+
+/// Nested settings as they stand in a file.
+enum SettingTree: Codable, Equatable {
+    case value(SettingValue)
+    case object([String: SettingTree])
+
+    init(from decoder: any Decoder) throws {
+        if let object = try? decoder.singleValueContainer().decode([String: SettingTree].self) {
+            self = .object(object)
+        } else {
+            self = .value(try SettingValue(from: decoder))
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .value(let value): try value.encode(to: encoder)
+        case .object(let object):
+            var container = encoder.singleValueContainer()
+            try container.encode(object)
+        }
+    }
+
+    /// The tree with another's values in place of its own, name by name.
+    func merged(with other: SettingTree) -> SettingTree {
+        guard case .object(let own) = self, case .object(let new) = other else { return other }
+        return .object(own.merging(new) { $0.merged(with: $1) })
+    }
+}
