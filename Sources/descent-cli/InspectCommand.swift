@@ -4,7 +4,9 @@ import Datasets
 import Estimators
 import Foundation
 import Interchange
+import Networks
 import Torch
+import Training
 
 /// `descent inspect`
 struct InspectCommand: ParsableCommand {
@@ -23,10 +25,18 @@ struct InspectCommand: ParsableCommand {
         let path = ModelPath.resolve(model)
         let file = try SafeTensors.read(path)
         if file.metadata["descent"] != nil { describe(try TrainedModel.load(path)) }
+        if file.metadata[NetworkModel.metadataKey] != nil { describe(try NetworkModel.load(path)) }
         for (name, array) in file.tensors {
             let label = name.padding(toLength: 16, withPad: " ", startingAt: 0)
             print("\(label)  \(array.elementType.rawValue)  \(array.shape)")
         }
+    }
+
+    private func describe(_ model: NetworkModel) {
+        print("\(model.architecture) network, \(model.task.rawValue), \(model.network.parameterCount) parameters")
+        if !model.classNames.isEmpty { print("classes: \(model.classNames.joined(separator: ", "))") }
+        if model.task == .regression { print("targets: \(model.targetNames.joined(separator: ", "))") }
+        for (name, value) in model.facts.sorted(by: { $0.key < $1.key }) { print("\(name): \(value)") }
     }
 
     private func describe(_ model: TrainedModel) {

@@ -3,18 +3,22 @@ import Settings
 import ConvexNetworks
 import Datasets
 import Foundation
+import Networks
 import Optimizers
 import Proximal
 
 /// `descent list`
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Lists data sets, losses, formulations and optimizers.",
+        commandName: "list", abstract: "Lists data sets, losses, formulations, optimizers, schedules and networks.",
         discussion: """
             descent list optimizers --json   hyperparameters with ranges and defaults, capabilities, citations
+            descent list networks --json     sizes with ranges and defaults
             """)
 
-    enum Catalogue: String, ExpressibleByArgument, CaseIterable { case datasets, losses, formulations, optimizers, all }
+    enum Catalogue: String, ExpressibleByArgument, CaseIterable { 
+        case datasets, losses, formulations, optimizers, schedules, networks, all
+    }
 
     @Argument(help: "What to list.") var catalogue = Catalogue.all
     @Flag(help: "Print JSON.") var json = false
@@ -39,11 +43,28 @@ struct ListCommand: ParsableCommand {
         }
     }
 
-    private static func entry(_ type: any Optimizer.Type) throws -> Entry {
+    private static func entries(of catalogue: Catalogue) throws -> [Entry] {
+        switch catalogue {
+        case .datasets:
+            DatasetCatalogue.all.map { Entry(name: $0.name, summary: $0.summary) }
+                + NamedFiles.all.map { Entry(name: $0.name, summary: $0.summary) }
+                + SyntheticData.all.map { Entry(name: $0.name, summary: $0.summary) }
+        case .losses: LossCatalogue.all.map { Entry(name: type(of: $0).name, summary: type(of: $0).summary) }
+        case .formulations: Formulation.allCases.map { Entry(name: $0.rawValue, summary: $0.summary) }
+        case .optimizers:
+            try OptimizerCatalogue.all.map {
+                try entry($0, capabilities: OptimizerCatalogue.capabilities(of: $0).map(\.rawValue))
+            }
+        case .schedules: try ScheduleCatalogue.all.map { try entry($0) }
+        case .networks: try ArchitectureCatalogue.all.map { try entry($0) }
+        case .all: []
+        }
+    }
+
+    private static func entry(_ type: any Configurable.Type, capabilities: [String]? = nil) throws -> Entry {
         let defaults = try type.init().settings
         return Entry(
-            name: type.name, summary: type.summary, citation: type.citation,
-            capabilities: OptimizerCatalogue.capabilities(of: type).map(\.rawValue),
+            name: type.name, summary: type.summary, citation: type.citation, capabilities: capabilities,
             hyperparameters: type.hyperparameters.map {
                 Setting(
                     name: $0.name, summary: $0.summary, range: $0.rangeText, value: defaults[$0.name] ?? .null)
@@ -51,22 +72,8 @@ struct ListCommand: ParsableCommand {
     }
 
     mutating func run() throws {
-        var parts: [(String, [Entry])] = []
-        if catalogue == .datasets || catalogue == .all {
-            parts.append(("datasets", DatasetCatalogue.all.map { Entry(name: $0.name, summary: $0.summary) }
-                + NamedFiles.all.map { Entry(name: $0.name, summary: $0.summary) }
-                + SyntheticData.all.map { Entry(name: $0.name, summary: $0.summary) }))
-        }
-        if catalogue == .losses || catalogue == .all {
-            parts.append(
-                ("losses", LossCatalogue.all.map { Entry(name: type(of: $0).name, summary: type(of: $0).summary) }))
-        }
-        if catalogue == .formulations || catalogue == .all {
-            parts.append(("formulations", Formulation.allCases.map { Entry(name: $0.rawValue, summary: $0.summary) }))
-        }
-        if catalogue == .optimizers || catalogue == .all {
-            parts.append(("optimizers", try OptimizerCatalogue.all.map(Self.entry)))
-        }
+        let parts = try Catalogue.allCases.filter { $0 != .all && (catalogue == $0 || catalogue == .all) }
+            .map { ($0.rawValue, try Self.entries(of: $0)) }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]

@@ -34,7 +34,7 @@ struct PredictCommand: ParsableCommand {
     var json = false
 
     mutating func run() throws {
-        let model = try TrainedModel.load(ModelPath.resolve(self.model))
+        let model = try AnyModel.load(ModelPath.resolve(self.model))
         var request = DataRequest(source: source)
         request.dataFolder = data
         request.encoding = model.encoding
@@ -52,7 +52,7 @@ struct PredictCommand: ParsableCommand {
         try report(model, loaded, outputs)
     }
 
-    private func table(_ model: TrainedModel, _ outputs: Tensor) -> String {
+    private func table(_ model: any PredictiveModel, _ outputs: Tensor) -> String {
         let columns = outputs.shape[1]
         let values = outputs.floats()
         let scores = (0..<columns).map { model.task == .regression ? model.targetNames[$0] : "score\($0)" }
@@ -72,7 +72,7 @@ struct PredictCommand: ParsableCommand {
     }
 
     /// The model's class of each row; nil where there are no labels or some are none of its classes.
-    private func modelLabels(_ model: TrainedModel, _ data: Dataset) -> [Int]? {
+    private func modelLabels(_ model: any PredictiveModel, _ data: Dataset) -> [Int]? {
         guard let labels = data.labels else { return nil }
         // The files of a named data set hold numbers where the model has names.
         let names = DatasetCatalogue.all.map(\.classNames).first { names in
@@ -87,7 +87,7 @@ struct PredictCommand: ParsableCommand {
         return known.count == labels.count ? known : nil
     }
 
-    private func report(_ model: TrainedModel, _ data: Dataset, _ outputs: Tensor) throws {
+    private func report(_ model: any PredictiveModel, _ data: Dataset, _ outputs: Tensor) throws {
         var score: Double?
         if model.task == .classification, let labels = modelLabels(model, data) {
             score = Scoring.accuracy(outputs, labels)

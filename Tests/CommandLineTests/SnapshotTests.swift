@@ -21,7 +21,7 @@ struct SnapshotTests {
 
     @Test(
         "The help of each subcommand",
-        arguments: ["descent", "fit", "predict", "inspect", "list", "verify", "doctor"])
+        arguments: ["descent", "fit", "train", "compare", "predict", "inspect", "list", "verify", "doctor"])
     func help(subcommand: String) throws {
         let scratch = try Scratch()
         let run = try scratch.run((subcommand == "descent" ? [] : [subcommand]) + ["--help"])
@@ -45,7 +45,11 @@ struct SnapshotTests {
             "fit three.csv --penalty one", "fit three.csv --loss foo", "fit three.csv --patterns foo",
             "fit three.csv --classes 0,9", "fit three.csv --device cuda:99", "fit three.csv --target nope",
             "fit three.csv --out /dev/null/x", "fit three.csv --resume --out none", "fit values.csv --loss hinge",
-            "fit three.csv --bogus", "predict nowhere three.csv", "predict arrays.safetensors three.csv", "nonsense",
+            "fit three.csv --bogus", "train three.csv --model resnet", "train three.csv --optimizer adamm",
+            "train three.csv --lr -1", "train three.csv --set momentum=0.9", "train three.csv --set momentum",
+            "train three.csv --model cnn", "train three.csv --schedule cosin", "train three.csv --batch 0",
+            "train three.csv --resume --out none", "train three.csv --optimizer sgd --lr 1e30 --loss mse",
+            "compare nowhere.yaml", "predict nowhere three.csv", "predict arrays.safetensors three.csv", "nonsense",
         ]
         var text = ""
         for command in commands {

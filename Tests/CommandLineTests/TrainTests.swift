@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+@Suite("descent train and descent compare")
+struct TrainTests {
+    let scratch: Scratch
+
+    init() throws {
+        scratch = try Scratch()
+        try scratch.writeSamples()
+    }
+
+    private func report(_ path: String) -> [String: Any] {
+        (try? JSONSerialization.jsonObject(with: Data(scratch.bytes(path)))) as? [String: Any] ?? [:]
+    }
+
+    private static let base = [
+        "train", "spirals", "--threads", "1", "--quiet", "--model-set", "hidden=[16,16]", "--batch", "64", "--lr", "0.01",
+    ]
+
+    @Test("A run leaves model, numbers, events and page; the model predicts and can be inspected")
+    func folder() throws {
+        let run = try scratch.run(Self.base + ["--epochs", "2", "--out", "r", "--json"])
+        #expect(run.status == 0 && run.number("steps") == 64 && run.text("method") == "adamw")
+        let names = ["model.safetensors", "best.safetensors", "report.json", "report.html", "config.json", "metrics.jsonl"]
+        for name in names { #expect(scratch.exists("r/" + name), "\(name)") }
+        #expect(!scratch.exists("r/checkpoint"))
+        let predicted = try scratch.run("predict", "r", "spirals", "--json")
+        #expect(abs(predicted.number("accuracy") - run.number("testScore")) < 1e-12)
+        let inspected = try scratch.run("inspect", "r")
+        #expect(inspected.output.contains("mlp network, classification") && inspected.output.contains("0.weight"))
+        let again = try scratch.run("train", "spirals", "--threads", "1", "--config", "r/config.json", "--out", "s")
+        #expect(again.status == 0 && scratch.holdsSame("r/model.safetensors", "s/model.safetensors"))
+    }
+
+    @Test(
+        "A run that was killed, again and again, ends with the model of an uninterrupted one, byte for byte",
+        arguments: [[], ["--head", "convex", "--head-units", "6", "--optimizer", "dadapt_adam", "--lr", "1"]])
+    func killed(arguments: [String]) throws {
+        let all = Self.base + ["--epochs", "30", "--evaluate-every", "0.25"] + arguments
+        #expect(try scratch.run(all + ["--out", "whole"]).status == 0)
+        var kills = 0
+        for attempt in 0..<12 {
+            let newest = checkpoints()
+            let resume = newest.isEmpty ? [] : ["--resume"]
+            let running = try Command.start(
+                all + ["--out", "cut", "--checkpoint-seconds", "0", "--keep", "2"] + resume, in: scratch.folder)
+            // Once there is something new to resume from, at a moment that has nothing to do with the steps.
+            while running.process.isRunning, checkpoints() == newest { usleep(1000) }
+            usleep(UInt32(attempt * 7_919 % 40_000))
+            guard running.process.isRunning, attempt < 11 else {
+                #expect(running.wait().status == 0)
+                break
+            }
+            kill(running.process.processIdentifier, SIGKILL)
+            _ = running.wait()
+            kills += 1
+        }
+        #expect(kills > 0)
+        #expect(scratch.holdsSame("cut/model.safetensors", "whole/model.safetensors"))
+        let scores = { (name: String) in
+            (report("\(name)/report.json")["history"] as? [[String: Any]] ?? []).map { $0["testScore"] as? Double }
+        }
+        #expect(scores("cut") == scores("whole") && !scores("cut").isEmpty)
+    }
+
+    private func checkpoints() -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: scratch.folder + "/cut/checkpoint")) ?? [])
+            .filter { $0.hasPrefix("step-") && $0.hasSuffix(".safetensors") }.sorted()
+    }
+
+    @Test("Ctrl-C leaves a checkpoint and status 130")
+    func interrupted() throws {
+        let running = try Command.start(Self.base + ["--epochs", "100000", "--out", "cut"], in: scratch.folder)
+        for _ in 0..<500 where scratch.bytes("cut/metrics.jsonl").isEmpty { usleep(20_000) }
+        running.interrupt()
+        #expect(running.wait().status == 130)
+        #expect(scratch.exists("cut/checkpoint") && report("cut/report.json")["termination"] as? String == "cancelled")
+    }
+
+    @Test("A comparison runs every method, goes on where it stopped, and says what it found")
+    func compare() throws {
+        let file = Command.packageRoot + "/Experiments/smoke.yaml"
+        let run = try scratch.run("compare", file, "--out", "c", "--seeds", "1", "--parallel", "2", "--json", "--quiet")
+        #expect(run.status == 0, "\(run.errors)")
+        let summaries = run.json["summaries"] as? [[String: Any]] ?? []
+        #expect(summaries.compactMap { $0["method"] as? String } == ["CRONOS-AM", "AdamW", "SGD", "CRONOS"])
+        for summary in summaries {
+            let runs = (run.json["curves"] as? [[String: Any]] ?? []).filter {
+                $0["method"] as? String == summary["method"] as? String
+            }
+            #expect(summary["runs"] as? Int == runs.count)
+            // The table is recomputed from the runs' own reports.
+            let finals = runs.compactMap { ($0["scores"] as? [Double])?.last }
+            #expect(summary["best"] as? Double == finals.max() && summary["worst"] as? Double == finals.min())
+        }
+        for name in ["comparison.html", "comparison.md", "comparison.json"] { #expect(scratch.exists("c/" + name)) }
+        let before = try FileManager.default.attributesOfItem(atPath: scratch.folder + "/c/runs/CRONOS-seed0/report.json")
+        let second = try scratch.run("compare", file, "--out", "c", "--seeds", "1", "--json")
+        let after = try FileManager.default.attributesOfItem(atPath: scratch.folder + "/c/runs/CRONOS-seed0/report.json")
+        #expect(second.output == run.output && before[.modificationDate] as? Date == after[.modificationDate] as? Date)
+    }
+
+    @Test("A diverged run is a result; a mistake in the file is an error before any run")
+    func faults() throws {
+        let text = """
+            name: x
+            data: teacher
+            seeds: [0]
+            goal: 0.5
+            train: {epochs: 1, modelSettings: {hidden: [4]}}
+            methods:
+              - name: SGD
+                train: {optimizer: sgd}
+                rates: [1.0e-3, 1.0e+30]
+            """
+        try scratch.write("x.yaml", text.utf8)
+        let run = try scratch.run("compare", "x.yaml", "--out", "c", "--json", "--quiet")
+        let summary = (run.json["summaries"] as? [[String: Any]])?.first ?? [:]
+        #expect(run.status == 0 && summary["failures"] as? Int == 1 && summary["runs"] as? Int == 2)
+        for (mistake, message) in [
+            ("optimizer: sgd", "optimizer: sdg"), ("seeds: [0]", "seeds: []"), ("epochs: 1", "epoch: 1"),
+            ("goal: 0.5", "gaol: 0.5"),
+        ] {
+            try scratch.write("y.yaml", text.replacingOccurrences(of: mistake, with: message).utf8)
+            let wrong = try scratch.run("compare", "y.yaml", "--out", "d")
+            #expect(wrong.status != 0 && wrong.isOneLineError, "\(message): \(wrong.errors)")
+            #expect(!scratch.exists("d/runs"))
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+import Torch
+
+@testable import Datasets
+
+struct NamedTests {
+    let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    /// Records of CIFAR-10 whose pixels are the label plus the plane's number.
+    private func records(_ labels: [UInt8]) -> [UInt8] {
+        labels.flatMap { label in
+            [label] + (0..<3).flatMap { plane in [UInt8](repeating: label + UInt8(plane), count: 1024) }
+        }
+    }
+
+    @Test func recordsOfCifarAreImagesInThreePlanes() throws {
+        let path = try scratch.file("cifar10_train.bin", records([3, 0, 3, 1]))
+        _ = try scratch.file("cifar10_test.bin", records([1, 3]))
+        let data = try loadData(DataRequest(source: path))
+        #expect(data.train.imageShape == [3, 32, 32] && data.train.features.shape == [4, 3072])
+        #expect(data.train.classNames == ["airplane", "automobile", "cat"] && data.train.labels == [2, 0, 2, 1])
+        let row = data.train.features.rows(0..<1).floats()
+        #expect(row[0] == Float(3) / 255 && row[1024] == Float(4) / 255 && row[2048] == Float(5) / 255)
+        #expect(data.test == nil || data.test?.labels == [1, 2])
+    }
+
+    @Test func namedFilesAreFoundWithTheirTestRows() throws {
+        _ = try scratch.file("data_batch_1.bin", records([0, 1]))
+        _ = try scratch.file("data_batch_2.bin", records([1, 0]))
+        _ = try scratch.file("test_batch.bin", records([1, 0]))
+        let data = try loadData(DataRequest(source: "cifar-10"), searching: [scratch.folder])
+        #expect(data.train.labels == [0, 1, 1, 0] && data.test?.labels == [1, 0])
+        #expect(fault(DataRequest(source: "imdb-minilm"), searching: [scratch.folder]).contains("imdb_minilm_train.npz"))
+    }
+
+    @Test func recordsThatAreNoneAreRefused() throws {
+        let cut = try scratch.file("a.bin", records([1]).dropLast())
+        #expect(fault(DataRequest(source: cut)).contains("no whole number of records"))
+        let wrong = try scratch.file("b.bin", records([1, 12]))
+        #expect(fault(DataRequest(source: wrong)).contains("record 2 has the label 12"))
+    }
+
+    @Test func syntheticDataAreTheSameAtEveryCallAndTestsAreOthers() throws {
+        for entry in SyntheticData.all {
+            let (first, second) = (try loadData(DataRequest(source: entry.name)), try loadData(DataRequest(source: entry.name)))
+            #expect(first.train.hash == second.train.hash && first.test?.hash == second.test?.hash)
+            #expect(first.train.hash != first.test?.hash)
+            #expect(first.train.features.isFinite && first.train.count > 100)
+        }
+        let sums = try loadData(DataRequest(source: "modular-arithmetic"))
+        let rows = sums.train.features.doubles()
+        for (row, label) in sums.train.labels!.enumerated() {
+            #expect((Int(rows[3 * row]) + Int(rows[3 * row + 1])) % 23 == label)
+        }
+        #expect(sums.train.vocabulary == 24 && sums.train.count + sums.test!.count == 529)
+    }
+}
