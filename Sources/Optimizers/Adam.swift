@@ -131,12 +131,15 @@ private struct AdamRule {
         var v = slot.take("exp_avg_sq", Tensor.zeros(like: parameter))
         let correction1 = 1 - pow(betas[0], Double(t))
         let correction2 = 1 - pow(betas[1], Double(t))
-        if !amsgrad, FusedKernels.covers(parameter) {
-            FusedKernels.adam(
-                &parameter, gradient, &m, &v,
-                .init(
-                    rate: lr / correction1, beta1: betas[0], beta2: betas[1], root: correction2.squareRoot(), eps: eps,
-                    coupled: isDecoupled ? 0 : weightDecay, shrink: isDecoupled ? 1 - lr * weightDecay : 1))
+        if !amsgrad, FusedKernels.engineCovers(parameter) {
+            var (moved, first, second) = (
+                [FusedKernels.taken(&parameter)], [FusedKernels.taken(&m)], [FusedKernels.taken(&v)]
+            )
+            Tensor.fusedAdam(
+                &moved, gradients: [gradient], firstMoments: &first, secondMoments: &second,
+                steps: [Tensor.full([], Double(t), device: gradient.device)], rate: lr, decay: (betas[0], betas[1]),
+                weightDecay: weightDecay, epsilon: eps, isDecoupled: isDecoupled)
+            (parameter, m, v) = (moved[0], first[0], second[0])
         } else {
             let g = isDecoupled ? gradient : gradient.adding(weightDecay: weightDecay, of: parameter)
             if isDecoupled, weightDecay != 0 { parameter.scale(by: 1 - lr * weightDecay) }

@@ -203,7 +203,7 @@ public struct Yogi: TensorOptimizer {
             FusedKernels.yogi(
                 &parameter, gradient, &m, &v,
                 .init(
-                    rate: rate, beta1: betas[0], beta2: betas[1], root: root, eps: eps, coupled: 0,
+                    rate: rate, beta1: betas[0], beta2: betas[1], root: root, eps: eps,
                     shrink: 1 - lr * weightDecay))
         } else {
             parameter.scale(by: 1 - lr * weightDecay)

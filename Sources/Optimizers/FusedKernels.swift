@@ -2,14 +2,19 @@ import Dispatch
 import Foundation
 import Torch
 
-/// Whole optimizer steps in one pass over memory, for tensors on the CPU.
+/// Whole optimizer steps in one pass over memory, for those that LibTorch has no fused kernel of, on the CPU.
 ///
 /// Composed of tensor operators a step reads and writes each array several times, and memory bandwidth is what limits
 /// it. Elsewhere the optimizers compose operators; a test compares the two.
 enum FusedKernels {
     @TaskLocal private static var isEnabled = true
 
-    /// Whether the kernels can step this parameter.
+    /// Whether LibTorch's fused kernels can step this parameter.
+    static func engineCovers(_ parameter: Tensor) -> Bool {
+        isEnabled && (parameter.dtype == .float32 || parameter.dtype == .float64)
+    }
+
+    /// Whether the kernels here can step this parameter.
     static func covers(_ parameter: Tensor) -> Bool {
         isEnabled && parameter.device.kind == .cpu && (parameter.dtype == .float32 || parameter.dtype == .float64)
     }
@@ -26,57 +31,8 @@ enum FusedKernels {
         /// Root of the second moment's correction.
         var root: Double
         var eps: Double
-        /// L2 penalty.
-        var coupled: Double
         /// Factor of the weights before the step.
         var shrink: Double
-    }
-
-    /// SGD with momentum, from the second step on.
-    static func momentum(
-        _ p: inout Tensor, _ g: Tensor, _ buffer: inout Tensor, rate: Double, momentum: Double, dampening: Double,
-        nesterov: Bool, weightDecay: Double
-    ) {
-        func loop<T: FusedScalar>(_: T.Type) {
-            let (rate, m, fresh, decay) = (T(rate), T(momentum), T(1 - dampening), T(weightDecay))
-            // The step is −lr (keep · g + look · b).
-            let (keep, look): (T, T) = nesterov ? (1, m) : (0, 1)
-            var states = [taken(&buffer)]
-            pass(T.self, &p, [g], &states) { range, p, reads, writes in
-                let (g, b) = (reads[0], writes[0])
-                for i in range {
-                    let gradient = g[i] + decay * p[i]
-                    let new = m * b[i] + fresh * gradient
-                    b[i] = new
-                    p[i] -= rate * (keep * gradient + look * new)
-                }
-            }
-            buffer = states[0]
-        }
-        p.dtype == .float64 ? loop(Double.self) : loop(Float.self)
-    }
-
-    /// Adam and AdamW.
-    static func adam(_ p: inout Tensor, _ g: Tensor, _ m: inout Tensor, _ v: inout Tensor, _ c: Moments) {
-        func loop<T: FusedScalar>(_: T.Type) {
-            let (rate, b1, b2, inverse) = (T(c.rate), T(c.beta1), T(c.beta2), T(1 / c.root))
-            let (f1, f2, eps) = (T(1 - c.beta1), T(1 - c.beta2), T(c.eps))
-            let (decay, shrink) = (T(c.coupled), T(c.shrink))
-            var states = [taken(&m), taken(&v)]
-            pass(T.self, &p, [g], &states) { range, p, reads, writes in
-                let (g, m, v) = (reads[0], writes[0], writes[1])
-                for i in range {
-                    let gradient = g[i] + decay * p[i]
-                    let first = b1 * m[i] + f1 * gradient
-                    let second = b2 * v[i] + f2 * gradient * gradient
-                    m[i] = first
-                    v[i] = second
-                    p[i] = shrink * p[i] - rate * first / (second.squareRoot() * inverse + eps)
-                }
-            }
-            (m, v) = (states[0], states[1])
-        }
-        p.dtype == .float64 ? loop(Double.self) : loop(Float.self)
     }
 
     /// Yogi.
@@ -94,7 +50,7 @@ enum FusedKernels {
                     let second = v[i] - f2 * sign * square
                     m[i] = first
                     v[i] = second
-                    p[i] = shrink * p[i] - rate * first / (second.squareRoot() * inverse + eps)
+                    p[i] = shrink * p[i] - rate * first / (T.root(second) * inverse + eps)
                 }
             }
             (m, v) = (states[0], states[1])
@@ -152,7 +108,7 @@ enum FusedKernels {
     private static let nothing = Tensor([Float](), shape: [0])
 
     /// Moves a tensor out, so that its only reference can be written in place.
-    private static func taken(_ tensor: inout Tensor) -> Tensor {
+    static func taken(_ tensor: inout Tensor) -> Tensor {
         defer { tensor = nothing }
         return tensor
     }
@@ -190,19 +146,37 @@ enum FusedKernels {
 protocol FusedScalar: BinaryFloatingPoint, TensorElement {
     /// `∛x` of a number ≥ 0.
     static func cubeRoot(_ x: Self) -> Self
+    /// `√x` of a number ≥ 0.
+    static func root(_ x: Self) -> Self
 }
 
 extension Float: FusedScalar {
-    /// A third of the exponent from the bits, then Newton's method: it vectorises, as `cbrtf` does not.
+    /// A third of the exponent from the bits, then Newton's method for `1/∛x`: it vectorises, as `cbrtf` does not.
     @inline(__always)
     static func cubeRoot(_ x: Float) -> Float {
-        var y = Float(bitPattern: x.bitPattern / 3 &+ 709_921_077)
-        for _ in 0..<3 { y = (2 * y + x / (y * y)) * (1 / 3) }
-        return y
+        // Shifts that sum to a third, since vectors have no division of integers.
+        let quarters = x.bitPattern &>> 2 &+ x.bitPattern &>> 4
+        let nearly = quarters &+ quarters &>> 4
+        var y = Float(bitPattern: 0x548C_2B4B &- (nearly &+ nearly &>> 8))
+        for _ in 0..<3 { y *= (4 - x * y * y * y) * (1 / 3) }
+        return x * y * y
+    }
+
+    /// Half of the exponent from the bits, then Newton's method for `1/√x`: it vectorises, as `sqrtf` with its error
+    /// number does not.
+    @inline(__always)
+    static func root(_ x: Float) -> Float {
+        let bounded = Swift.min(x, Float.greatestFiniteMagnitude)
+        var y = Float(bitPattern: 0x5F37_59DF &- bounded.bitPattern >> 1)
+        for _ in 0..<3 { y *= 1.5 - 0.5 * bounded * y * y }
+        return bounded * y
     }
 }
 
 extension Double: FusedScalar {
     @inline(__always)
     static func cubeRoot(_ x: Double) -> Double { cbrt(x) }
+
+    @inline(__always)
+    static func root(_ x: Double) -> Double { x.squareRoot() }
 }

@@ -39,12 +39,12 @@ public struct SGD: TensorOptimizer {
 
     /// Moves one parameter.
     public func update(_ parameter: inout Tensor, gradient: Tensor, slot: inout Slot, t: Int) {
-        if momentum != 0, t > 1, FusedKernels.covers(parameter) {
-            var buffer = slot.take("momentum_buffer", gradient)
-            FusedKernels.momentum(
-                &parameter, gradient, &buffer, rate: lr, momentum: momentum, dampening: dampening,
+        if momentum != 0, t > 1, FusedKernels.engineCovers(parameter) {
+            var (moved, buffers) = ([FusedKernels.taken(&parameter)], [slot.take("momentum_buffer", gradient)])
+            Tensor.fusedSGD(
+                &moved, gradients: [gradient], buffers: &buffers, rate: lr, momentum: momentum, dampening: dampening,
                 nesterov: nesterov, weightDecay: weightDecay)
-            slot.tensors["momentum_buffer"] = buffer
+            (parameter, slot.tensors["momentum_buffer"]) = (moved[0], buffers[0])
             return
         }
         var g = gradient.adding(weightDecay: weightDecay, of: parameter)

@@ -21,7 +21,7 @@ struct SnapshotTests {
 
     @Test(
         "The help of each subcommand",
-        arguments: ["descent", "fit", "train", "compare", "predict", "inspect", "list", "verify", "doctor"])
+        arguments: ["descent", "fit", "train", "compare", "predict", "inspect", "list", "verify", "bench", "doctor"])
     func help(subcommand: String) throws {
         let scratch = try Scratch()
         let run = try scratch.run((subcommand == "descent" ? [] : [subcommand]) + ["--help"])
