@@ -8,7 +8,8 @@ RUN := runs/fashion-mnist
 # More arguments for descent, swift test, or the scripts of a target: make fit ARGS="--seed 7".
 ARGS ?=
 
-LIBRARIES := Interchange RunLog Plots Torch Proximal Solvers ConvexNetworks Optimizers Datasets Estimators Descent
+LIBRARIES := Interchange RunLog Settings Plots Torch TensorFiles Proximal Solvers ConvexNetworks Optimizers Networks \
+	Datasets Estimators Training Descent
 DOCUMENTED := $(foreach library,$(LIBRARIES),$(if $(wildcard Sources/$(library)),$(library)))
 FORMATTED := $(wildcard Sources Tests Benchmarks Examples Package.swift)
 
@@ -41,8 +42,11 @@ bench: ## measure against the peers named in Benchmarks
 	@scripts/bootstrap
 	Benchmarks/run $(ARGS)
 
-study: build ## the comparisons behind the defaults, about an hour
+study: build ## the comparisons behind the defaults and the experiments, about four hours on two cores
 	Benchmarks/run study $(ARGS)
+	@for experiment in Experiments/*.yaml; do \
+		$(DESCENT) compare $$experiment || echo "$$experiment was left out: see above"; \
+	done
 
 docs: ## build the documentation of every library
 	@scripts/bootstrap --no-data

@@ -70,14 +70,16 @@ let package = Package(
         library(
             "Descent",
             [
-                "Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings", "Optimizers",
+                "Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings",
+                "Optimizers",
                 "Networks", "Datasets", "Estimators", "Training",
             ]),
         .executableTarget(
             name: "descent",
             dependencies: [
                 "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
-                "Networks", "Datasets", "Estimators", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Networks", "Datasets", "Estimators", "Training",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],
             path: "Sources/descent-cli", swiftSettings: swiftSettings),
@@ -97,7 +99,8 @@ let package = Package(
         tests(
             "TrainingTests",
             [
-                "Training", "Networks", "Optimizers", "Settings", "Datasets", "Estimators", "ConvexNetworks", "Proximal",
+                "Training", "Networks", "Optimizers", "Settings", "Datasets", "Estimators", "ConvexNetworks",
+                "Proximal",
                 "RunLog", "Interchange", "Torch", "TestSupport",
             ]),
         tests("DatasetsTests", ["Torch", "Interchange", "Datasets"]),

@@ -21,7 +21,9 @@ struct ArrayAssembly {
             throw context.error("'\(features.name)' is a single number", "Give one row of features for each example")
         }
         guard rows > 0 else { throw context.error("'\(features.name)' of shape \(shape) has no rows") }
-        guard features.matrix.count > 0 else { throw context.error("'\(features.name)' of shape \(shape) has no columns") }
+        guard features.matrix.count > 0 else {
+            throw context.error("'\(features.name)' of shape \(shape) has no columns")
+        }
         var dataset = Dataset(name: context.name, features: features.matrix)
         if shape.count == 3 { dataset.imageShape = Array(shape[1...]) }
         if features.mayBeInfinite { try requireFinite(dataset.features) }

@@ -11,7 +11,8 @@ public struct SyntheticData: Sendable {
 
     /// All entries, in alphabetical order.
     public static let all: [SyntheticData] = [
-        SyntheticData(name: "modular-arithmetic", summary: "tokens a, b and (a + b) mod 23 to predict; half for tests") {
+        SyntheticData(name: "modular-arithmetic", summary: "tokens a, b and (a + b) mod 23 to predict; half for tests")
+        {
             modular(23, isTest: $0)
         },
         SyntheticData(name: "spirals", summary: "two arms of a spiral in the plane, 1,000 points each") {
@@ -20,6 +21,10 @@ public struct SyntheticData: Sendable {
         SyntheticData(name: "teacher", summary: "values of a two-layer ReLU network of 4 units in 10 dimensions") {
             teacher(rows: 2000, columns: 10, units: 4, isTest: $0)
         },
+        SyntheticData(
+            name: "wide-images",
+            summary: "2,600 noisy images of 130 × 130 pixels in three colours, two directions of waves"
+        ) { waves(rows: $0 ? 400 : 2600, side: 130, isTest: $0) },
     ]
 
     /// All pairs of numbers below a prime, half of them for tests (Power et al. 2022, arXiv:2201.02177).
@@ -50,6 +55,34 @@ public struct SyntheticData: Sendable {
             name: "spirals", features: Tensor(points, shape: [2 * count, 2]), labels: labels,
             classNames: ["0", "1"], targetNames: ["arm"], featureNames: ["x", "y"],
             encoding: TableEncoding(targetName: "arm", classNames: ["0", "1"], task: .classification))
+    }
+
+    /// Noise with a faint wave of random phase; its direction is the class, so no linear model tells them apart.
+    private static func waves(rows: Int, side: Int, isTest: Bool) -> Dataset {
+        var noise = Noise(isTest ? 31 : 30)
+        let pixels = side * side
+        var values = [Float](repeating: 0, count: rows * 3 * pixels)
+        var labels: [Int] = []
+        for row in 0..<rows {
+            let label = row % 2
+            labels.append(label)
+            let angle = label == 0 ? Double.pi / 6 : Double.pi / 3
+            let phase = 2 * Double.pi * noise.uniform()
+            let (across, down) = (cos(angle) * 0.3, sin(angle) * 0.3)
+            for pixel in 0..<pixels {
+                let (y, x) = (Double(pixel / side), Double(pixel % side))
+                let wave = 0.35 * sin(across * x + down * y + phase)
+                for plane in 0..<3 {
+                    // Uniform noise of deviation one.
+                    let grain = (noise.uniform() - 0.5) * 3.464_101_615_137_754_6
+                    values[(row * 3 + plane) * pixels + pixel] = Float(wave + grain)
+                }
+            }
+        }
+        return Dataset(
+            name: "wide-images", features: Tensor(values, shape: [rows, 3 * pixels]), labels: labels,
+            classNames: ["0", "1"], targetNames: ["direction"], imageShape: [3, side, side],
+            encoding: TableEncoding(targetName: "direction", classNames: ["0", "1"], task: .classification))
     }
 
     private static func teacher(rows: Int, columns: Int, units: Int, isTest: Bool) -> Dataset {

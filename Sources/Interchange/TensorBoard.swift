@@ -16,7 +16,8 @@ public final class TensorBoardWriter {
             name = "events.out.tfevents.\(Int(time)).descent.\(suffix)"
         }
         path = "\(folder)/\(name)"
-        guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path)
+        guard FileManager.default.createFile(atPath: path, contents: nil),
+            let handle = FileHandle(forWritingAtPath: path)
         else { throw InterchangeError(path, "it cannot be written", "Check the folder's permissions and the disk") }
         self.handle = handle
         var event = ProtocolBuffer()

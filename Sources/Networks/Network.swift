@@ -22,6 +22,16 @@ public struct Network: Sendable {
         buffers = Self.made(declaration.buffers, seed, dtype, device)
     }
 
+    /// Elements of all parameters that a module declares, without making them.
+    public static func elementCount(of module: any Module) -> Int {
+        var declaration = Declaration()
+        module.declare(&declaration)
+        return declaration.parameters.reduce(0) { sum, parameter in
+            let count = parameter.shape.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
+            return sum &+ count
+        }
+    }
+
     private static func made(
         _ declared: [Declaration.Parameter], _ seed: UInt64, _ dtype: DType, _ device: Device
     ) -> NamedTensors {

@@ -229,7 +229,8 @@ public struct UpdateRule: Sendable {
         var result = parameters
         for (index, group) in groups.enumerated() {
             let positions = state.assignment[index]
-            let own = group.optimizer.evaluationParameters(positions.map { parameters[$0] }, state: state.optimizers[index])
+            let own = group.optimizer.evaluationParameters(
+                positions.map { parameters[$0] }, state: state.optimizers[index])
             for (place, tensor) in zip(positions, own) { result[place] = tensor }
         }
         return result

@@ -77,6 +77,7 @@ struct StochasticTraining {
     var trained: Set<String>?
     let watch: Stopwatch
     let dataHash: String
+    private let loader: BatchLoader
 
     init(settings: TrainingSettings, device: String, data: LoadedData, checkpoint: String?) throws {
         let target = Device(device) ?? .cpu
@@ -99,10 +100,12 @@ struct StochasticTraining {
         (self.settings, self.device, self.problem, self.data) = (settings, device, problem, data)
         (self.architecture, self.rule, self.schedule, self.trained) = (architecture, rule, schedule, trained)
         let dtype: DType = settings.precision == .float64 ? .float64 : .float32
+        try Self.requireMemory(module, settings.model, dtype)
         let network = Network(module, seed: settings.seed, dtype: dtype, device: device)
         let chosen = network.parameters.pairs.filter { trained?.contains($0.name) ?? true }
         let assignment = try rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
         dataHash = data.train.hash
+        loader = BatchLoader(problem: problem, settings: settings)
         var fresh = TrainingState(
             network: network, rule: UpdateRule.State(assignment: assignment), progress: .init())
         if let metric = schedule as? any MetricSchedule { fresh.progress.plateau = metric.initialState }
@@ -116,10 +119,25 @@ struct StochasticTraining {
             elapsed: read.progress.phases.values.reduce(0, +), phases: read.progress.phases)
     }
 
+    /// Refuses networks whose parameters alone, with gradients and two moments, are more than this machine's memory.
+    private static func requireMemory(_ module: any Module, _ name: String, _ dtype: DType) throws {
+        let needed = 4 * Double(Network.elementCount(of: module)) * Double(dtype.byteCount)
+        let present = Double(ProcessInfo.processInfo.physicalMemory)
+        guard needed > present else { return }
+        throw SettingError(
+            name,
+            String(
+                format: "needs at least %.0f GB for parameters, gradients and the optimizer's state, this machine has "
+                    + "%.0f GB: lower its sizes", needed / 1e9, present / 1e9))
+    }
+
     // MARK: Time
 
-    var batchesPerEpoch: Int { max(1, (problem.train.count + settings.batch - 1) / settings.batch) }
-    var totalBatches: Int { max(1, Int((settings.epochs * Double(batchesPerEpoch)).rounded())) }
+    var batchesPerEpoch: Int { loader.batchesPerEpoch }
+    var totalBatches: Int {
+        settings.steps.map { $0 * settings.accumulation }
+            ?? max(1, Int((settings.epochs * Double(batchesPerEpoch)).rounded()))
+    }
     private var epoch: Double { Double(state.progress.batches) / Double(batchesPerEpoch) }
 
     /// Seconds of training: evaluation is everybody's own affair.
@@ -206,29 +224,10 @@ struct StochasticTraining {
 
     // MARK: Steps
 
-    /// Rows of a batch, by its number from the start of the run.
-    private func rows(of batch: Int) -> [Int] {
-        let (epoch, place) = batch.quotientAndRemainder(dividingBy: batchesPerEpoch)
-        let order = EpochOrder.shared.order(count: problem.train.count, seed: settings.seed, epoch: epoch)
-        let start = place * settings.batch
-        return Array(order[start..<min(problem.train.count, start + settings.batch)])
-    }
-
-    /// Features and targets of a batch.
-    func batch(_ number: Int) -> (x: Tensor, y: Tensor) {
-        let rows = rows(of: number)
-        var x = problem.train.x.gathering(rows)
-        if settings.augmentation.isActive, case .image(let channels, let height, let width) = problem.input {
-            var random = RowRandom(settings.seed, 0xA06, UInt64(number))
-            x = settings.augmentation.apply(x, image: [channels, height, width], random: &random)
-        }
-        return (x, problem.train.y.gathering(rows))
-    }
-
     private mutating func update() throws -> UpdateRule.Outcome {
         let first = state.progress.batches
         let count = min(settings.accumulation, totalBatches - first)
-        let batches = (first..<first + count).map { batch($0) }
+        let batches = (first..<first + count).map { loader.batch($0) }
         var network = state.network
         state.network.parameters = NamedTensors()
         let names = network.parameters.names
@@ -296,7 +295,7 @@ struct StochasticTraining {
     }
 
     private func nonFinite(_ batch: Int, _ norms: [(String, Double)]) -> NonFiniteError {
-        let rows = rows(of: batch).prefix(5).map(String.init).joined(separator: ", ")
+        let rows = loader.rows(of: batch).prefix(5).map(String.init).joined(separator: ", ")
         let largest = norms.sorted { $0.1.isNaN || (!$1.1.isNaN && $0.1 > $1.1) }.prefix(3)
             .map { "\($0.0) \($0.1)" }.joined(separator: ", ")
         return NonFiniteError(
@@ -393,23 +392,5 @@ struct StochasticTraining {
             seconds: trainingSeconds, secondsByPhase: watch.phases, peakMemoryBytes: PeakMemory.bytes,
             termination: termination.rawValue, device: "\(device)", threads: Runtime.threads, dataHash: dataHash,
             torch: Runtime.version, notices: problem.notices, history: state.progress.history)
-    }
-}
-
-/// The order of rows in an epoch, made once for all its batches.
-final class EpochOrder: @unchecked Sendable {
-    static let shared = EpochOrder()
-    private let lock = NSLock()
-    private var last: (key: [UInt64], order: [Int])?
-
-    func order(count: Int, seed: UInt64, epoch: Int) -> [Int] {
-        let key = [UInt64(count), seed, UInt64(epoch)]
-        return lock.withLock {
-            if let last, last.key == key { return last.order }
-            var random = RowRandom(seed, 0x0DE, UInt64(epoch))
-            let order = random.permutation(count)
-            last = (key, order)
-            return order
-        }
     }
 }

@@ -98,7 +98,8 @@ struct TrainingProblem {
         guard parts.train.count > 1, !parts.held.isEmpty else {
             throw DataError(
                 subject: "--validation \(settings.validation)",
-                problem: "leaves \(parts.train.count) of \(all.count) rows to train on and \(parts.held.count) to score",
+                problem:
+                    "leaves \(parts.train.count) of \(all.count) rows to train on and \(parts.held.count) to score",
                 advice: "Choose a fraction that leaves two rows or more to train on and one to score")
         }
         return (all.rows(parts.train), all.rows(parts.held))

@@ -24,6 +24,8 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     public var head: ConvexHead?
     /// Passes over the training rows.
     public var epochs = 10.0
+    /// Updates in place of epochs.
+    public var steps: Int?
     /// Rows of a step.
     public var batch = 128
     /// Steps whose gradients are added up before one update.
@@ -57,7 +59,8 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     /// Names of all settings, as a file has them.
     public static let names = [
         "model", "modelSettings", "optimizer", "optimizerSettings", "schedule", "scheduleSettings", "scheduleUnit",
-        "loss", "head", "epochs", "batch", "accumulation", "clipping", "averageDecay", "lookahead", "sharpnessRadius",
+        "loss", "head", "epochs", "steps", "batch", "accumulation", "clipping", "averageDecay", "lookahead",
+        "sharpnessRadius",
         "augmentation", "precision", "evaluationInterval", "patience", "timeLimit", "validation", "seed",
     ]
 

@@ -22,7 +22,8 @@ struct BenchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Shapes of the parameters.", valueName: "shapes")) var sizes = "1000000"
     @Option(name: .customLong("set"), help: ArgumentHelp("A hyperparameter; again for each.", valueName: "name=value"))
     var set: [Assignment] = []
-    @Option(parsing: .unconditional, help: ArgumentHelp("Steps of one measurement.", valueName: "number")) var steps = 20
+    @Option(parsing: .unconditional, help: ArgumentHelp("Steps of one measurement.", valueName: "number")) var steps =
+        20
     @Option(parsing: .unconditional, help: ArgumentHelp("Measurements; the median counts.", valueName: "number"))
     var repeats = 5
     @Option(parsing: .unconditional, help: ArgumentHelp("Threads; all cores unless given.", valueName: "number"))
@@ -38,7 +39,8 @@ struct BenchCommand: ParsableCommand {
             try shape.split(separator: "x").map { part in
                 guard let length = Int(part), length > 0 else {
                     throw DataError(
-                        subject: "--sizes \(sizes)", problem: "'\(part)' is no length", advice: "Give shapes as in 784x64,64")
+                        subject: "--sizes \(sizes)", problem: "'\(part)' is no length",
+                        advice: "Give shapes as in 784x64,64")
                 }
                 return length
             }
@@ -70,7 +72,8 @@ struct BenchCommand: ParsableCommand {
             let time = clock.measure {
                 for _ in 0..<steps { rule.step(&parameters, gradients: gradients, state: &state) }
             }
-            return (Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18) * 1000 / Double(steps)
+            return (Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18) * 1000
+                / Double(steps)
         }
         _ = measure()
         let times = (0..<repeats).map { _ in measure() }.sorted()

@@ -152,7 +152,9 @@ struct ComparisonPlan {
         var arguments = [run.method.fit == nil ? "train" : "fit", source]
         arguments += ["--out", run.folder, "--quiet", "--threads", "\(experiment.threads ?? 1)"]
         arguments += ["--seed", "\(run.seed)"]
-        if let classes = experiment.classes { arguments += ["--classes", classes.map(String.init).joined(separator: ",")] }
+        if let classes = experiment.classes {
+            arguments += ["--classes", classes.map(String.init).joined(separator: ",")]
+        }
         if let subset = experiment.subset { arguments += ["--subset", "\(subset)"] }
         if let test = experiment.test {
             let beside = (source as NSString).deletingLastPathComponent + "/" + test
@@ -176,7 +178,8 @@ struct ComparisonPlan {
         // A diverged run is a result; anything else would fail again and must be seen.
         guard last.contains("no number") else {
             throw DataError(
-                subject: run.folder, problem: "the run failed: \(last)", advice: "Correct the experiment and run it again")
+                subject: run.folder, problem: "the run failed: \(last)",
+                advice: "Correct the experiment and run it again")
         }
         try AtomicFile.write(Array(last.utf8), to: run.folder + "/failure.txt")
     }

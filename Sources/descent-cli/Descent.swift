@@ -25,7 +25,8 @@ struct DescentCommand: ParsableCommand {
             """,
         version: "descent \(Version.text)",
         subcommands: [
-            FitCommand.self, TrainCommand.self, CompareCommand.self, PredictCommand.self, InspectCommand.self, ListCommand.self, VerifyCommand.self, BenchCommand.self,
+            FitCommand.self, TrainCommand.self, CompareCommand.self, PredictCommand.self, InspectCommand.self,
+            ListCommand.self, VerifyCommand.self, BenchCommand.self,
             DoctorCommand.self,
         ]
     )

@@ -16,7 +16,7 @@ struct ListCommand: ParsableCommand {
             descent list networks --json     sizes with ranges and defaults
             """)
 
-    enum Catalogue: String, ExpressibleByArgument, CaseIterable { 
+    enum Catalogue: String, ExpressibleByArgument, CaseIterable {
         case datasets, losses, formulations, optimizers, schedules, networks, all
     }
 

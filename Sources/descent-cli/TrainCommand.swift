@@ -42,7 +42,9 @@ struct HeadOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: ArgumentHelp("Penalty of the head for each row.", valueName: "number"))
     var headPenalty = 3e-2
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("Rows that convex solves use; all unless given.", valueName: "rows"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Rows that convex solves use; all unless given.", valueName: "rows")
+    )
     var headRows: Int?
 
     func validate() throws {
@@ -87,7 +89,9 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup(title: "Convex head") var head: HeadOptions
     @OptionGroup(title: "Run") var running: RunOptions
 
-    @Option(help: ArgumentHelp("Settings from the config.json of a run; options that are given count more.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Settings from the config.json of a run; options that are given count more.", valueName: "file"))
     var config: String?
 
     mutating func run() throws {
@@ -163,7 +167,8 @@ struct TrainingSession {
         if !running.resume { checkpoints.removeAll() }
         try folder.writeConfig(settings)
         Interruption.install()
-        let renderer = ProgressRenderer(isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
+        let renderer = ProgressRenderer(
+            isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
         let metrics = try folder.openMetrics(appending: running.resume)
         let board = try TensorBoardWriter(folder: folder.path)
         var lastCheckpoint = Date()
@@ -191,7 +196,8 @@ struct TrainingSession {
         model.facts = Self.facts(report)
         try model.save(to: folder.path + "/model.safetensors")
         try folder.write(report, page: try TrainingPage(report: report, data: loaded, model: model).render())
-        if report.termination == Termination.cancelled.rawValue || report.termination == Termination.timeLimit.rawValue {
+        if report.termination == Termination.cancelled.rawValue || report.termination == Termination.timeLimit.rawValue
+        {
             try newest?()
         } else {
             checkpoints.removeAll()
@@ -207,7 +213,9 @@ struct TrainingSession {
         let test = loaded.test.map { ", \($0.count) test rows" } ?? ""
         Console.note("\(train.name): \(train.count) rows, \(train.features.shape[1]) columns, \(kind)\(test)")
         for notice in train.notices { Console.note("note: \(notice)") }
-        let head = settings.head.map { " with a \($0.solves == .never ? "two-layer" : "convex") head of \($0.units) units" }
+        let head = settings.head.map {
+            " with a \($0.solves == .never ? "two-layer" : "convex") head of \($0.units) units"
+        }
         Console.note(
             "\(settings.model)\(head ?? ""), \(settings.optimizer), batches of \(settings.batch), "
                 + "\(Runtime.threads) threads on \(options.device)")
@@ -271,11 +279,7 @@ struct TrainingCheckpoints {
 enum EngineFailure {
     static func install() {
         Runtime.onFailure = { error in
-            let text = error.description
-            let advice =
-                text.contains("allocate") || text.contains("out of memory")
-                ? "; lower --batch or the network's sizes" : ""
-            Console.note("descent: " + ErrorText.oneLine(text) + advice)
+            Console.note("descent: " + ErrorText.oneLine(error))
             exit(1)
         }
     }

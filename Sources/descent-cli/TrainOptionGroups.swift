@@ -52,7 +52,8 @@ struct OptimizationOptions: ParsableArguments {
     var optimizer = "adamw"
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Learning rate; the optimizer's own unless given.", valueName: "number"))
+        parsing: .unconditional,
+        help: ArgumentHelp("Learning rate; the optimizer's own unless given.", valueName: "number"))
     var lr: Double?
 
     @Option(
@@ -75,6 +76,9 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Passes over the training rows.", valueName: "number"))
     var epochs = 10.0
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Updates, in place of epochs.", valueName: "number"))
+    var steps: Int?
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Rows of a step.", valueName: "rows"))
     var batch = 128
@@ -103,7 +107,8 @@ struct OptimizationOptions: ParsableArguments {
         help: ArgumentHelp("Radius of sharpness-aware minimisation; twice the work.", valueName: "number"))
     var sam: Double?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("Random crops of images padded by so much.", valueName: "pixels"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Random crops of images padded by so much.", valueName: "pixels"))
     var crop = 0
 
     @Flag(help: "Mirror half of the training images.")
@@ -117,7 +122,8 @@ struct OptimizationOptions: ParsableArguments {
         help: ArgumentHelp("Evaluations without improvement after which to stop.", valueName: "number"))
     var patience: Int?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("Seconds of training after which to stop.", valueName: "seconds"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Seconds of training after which to stop.", valueName: "seconds"))
     var timeLimit: Double?
 
     @Option(help: "cpu, or cuda with an optional index.")
@@ -128,12 +134,14 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Least seconds between checkpoints, which are written after evaluations.", valueName: "seconds"))
+        help: ArgumentHelp(
+            "Least seconds between checkpoints, which are written after evaluations.", valueName: "seconds"))
     var checkpointSeconds = 30.0
 
     func validate() throws {
         func require(_ holds: Bool, _ text: String) throws { if !holds { throw ValidationError(text) } }
         try require(epochs > 0 && epochs <= 1e6, "--epochs \(epochs): give a number above 0, at most 1000000.")
+        try require(steps ?? 1 >= 1, "--steps \(steps ?? 0): give at least 1.")
         try require(batch >= 1, "--batch \(batch): give at least 1.")
         try require(accumulate >= 1, "--accumulate \(accumulate): give at least 1.")
         try require(clipNorm ?? 1 > 0, "--clip-norm \(clipNorm ?? 0): give a number above 0.")
@@ -169,6 +177,7 @@ struct TrainingSettingsBuilder {
         settings.scheduleSettings = Assignment.dictionary(optimization.scheduleSet)
         settings.scheduleUnit = optimization.scheduleUnit
         settings.epochs = optimization.epochs
+        settings.steps = optimization.steps
         settings.batch = optimization.batch
         settings.accumulation = optimization.accumulate
         settings.clipping = optimization.clipNorm.map { .norm($0) } ?? optimization.clipValue.map { .value($0) }

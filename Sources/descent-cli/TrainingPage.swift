@@ -43,7 +43,8 @@ struct TrainingPage {
         let seconds = points.map(\.seconds)
         let rows = points.suffix(200).map { point in
             [
-                "\(point.step)", String(format: "%.2f", point.epoch), String(format: "%.2f", point.seconds), point.phase,
+                "\(point.step)", String(format: "%.2f", point.epoch), String(format: "%.2f", point.seconds),
+                point.phase,
                 point.trainLoss.map(Format.number) ?? "", point.objective.map(Format.number) ?? "",
                 point.relativeGap.map(Format.percent) ?? "", point.testScore.map(Format.percent) ?? "",
             ]
@@ -94,7 +95,9 @@ struct TrainingPage {
         for (name, value) in report.optimizer.sorted(by: { $0.key < $1.key }) {
             rows.append(["optimizer: \(name)", value.text])
         }
-        for (name, value) in report.model.sorted(by: { $0.key < $1.key }) { rows.append(["model: \(name)", value.text]) }
+        for (name, value) in report.model.sorted(by: { $0.key < $1.key }) {
+            rows.append(["model: \(name)", value.text])
+        }
         for (phase, seconds) in report.secondsByPhase.sorted(by: { $0.key < $1.key }) {
             rows.append(["seconds in \(phase)", Format.number(seconds)])
         }

@@ -15,14 +15,17 @@ struct TrainTests {
     }
 
     private static let base = [
-        "train", "spirals", "--threads", "1", "--quiet", "--model-set", "hidden=[16,16]", "--batch", "64", "--lr", "0.01",
+        "train", "spirals", "--threads", "1", "--quiet", "--model-set", "hidden=[16,16]", "--batch", "64", "--lr",
+        "0.01",
     ]
 
     @Test("A run leaves model, numbers, events and page; the model predicts and can be inspected")
     func folder() throws {
         let run = try scratch.run(Self.base + ["--epochs", "2", "--out", "r", "--json"])
         #expect(run.status == 0 && run.number("steps") == 64 && run.text("method") == "adamw")
-        let names = ["model.safetensors", "best.safetensors", "report.json", "report.html", "config.json", "metrics.jsonl"]
+        let names = [
+            "model.safetensors", "best.safetensors", "report.json", "report.html", "config.json", "metrics.jsonl",
+        ]
         for name in names { #expect(scratch.exists("r/" + name), "\(name)") }
         #expect(!scratch.exists("r/checkpoint"))
         let predicted = try scratch.run("predict", "r", "spirals", "--json")
@@ -78,6 +81,25 @@ struct TrainTests {
         #expect(scratch.exists("cut/checkpoint") && report("cut/report.json")["termination"] as? String == "cancelled")
     }
 
+    @Test("Memory that runs out is one line that says how much was asked for and what to lower")
+    func memory() throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        let command =
+            "ulimit -v 1600000; exec '\(Command.binary)' train spirals --model-set 'hidden=[40000]' --batch 2000"
+        process.arguments = ["-c", command + " --epochs 1 --out '\(scratch.folder)/m' --threads 1 --quiet"]
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["OMP_NUM_THREADS": "1", "SWIFT_BACKTRACE": "enable=no"]) { $1 }
+        let pipe = Pipe()
+        (process.standardError, process.standardOutput) = (pipe, FileHandle.nullDevice)
+        try process.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 1 && process.terminationReason == .exit)
+        #expect(
+            text.contains("tried to allocate") && text.hasSuffix("lower --batch or the network's sizes\n"), "\(text)")
+    }
+
     @Test("A comparison runs every method, goes on where it stopped, and says what it found")
     func compare() throws {
         let file = Command.packageRoot + "/Experiments/smoke.yaml"
@@ -95,9 +117,11 @@ struct TrainTests {
             #expect(summary["best"] as? Double == finals.max() && summary["worst"] as? Double == finals.min())
         }
         for name in ["comparison.html", "comparison.md", "comparison.json"] { #expect(scratch.exists("c/" + name)) }
-        let before = try FileManager.default.attributesOfItem(atPath: scratch.folder + "/c/runs/CRONOS-seed0/report.json")
+        let before = try FileManager.default.attributesOfItem(
+            atPath: scratch.folder + "/c/runs/CRONOS-seed0/report.json")
         let second = try scratch.run("compare", file, "--out", "c", "--seeds", "1", "--json")
-        let after = try FileManager.default.attributesOfItem(atPath: scratch.folder + "/c/runs/CRONOS-seed0/report.json")
+        let after = try FileManager.default.attributesOfItem(
+            atPath: scratch.folder + "/c/runs/CRONOS-seed0/report.json")
         #expect(second.output == run.output && before[.modificationDate] as? Date == after[.modificationDate] as? Date)
     }
 

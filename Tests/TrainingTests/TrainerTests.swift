@@ -124,6 +124,35 @@ struct TrainerTests {
         for (x, y) in zip(a, b) { #expect((x - y).norm < 1e-12 * (1 + x.norm)) }
     }
 
+    @Test("Augmented batches are the same whether they were made ahead or not, and differ from step to step")
+    func batches() throws {
+        var settings = TrainingSettings.small()
+        settings.augmentation.flips = true
+        settings.augmentation.cropPadding = 1
+        let augmented = settings
+        var data = try made("teacher")
+        data.train.imageShape = [2, 5]
+        let problem = try TrainingProblem(data, settings: settings, device: .cpu)
+        let ahead = BatchLoader(problem: problem, settings: augmented)
+        func fresh(_ number: Int) -> (x: Tensor, y: Tensor) {
+            BatchLoader(problem: problem, settings: augmented).batch(number)
+        }
+        for number in 0..<40 {
+            let (a, b) = (ahead.batch(number), fresh(number))
+            #expect(a.x.doubles() == b.x.doubles() && a.y.doubles() == b.y.doubles())
+        }
+        settings.augmentation = Augmentation()
+        #expect(BatchLoader(problem: problem, settings: settings).batch(0).x.doubles() != fresh(0).x.doubles())
+    }
+
+    @Test("A run can be measured in updates")
+    func steps() throws {
+        var settings = TrainingSettings.small("sgd")
+        settings.steps = 7
+        settings.accumulation = 2
+        #expect(try trained(settings, try made("spirals")).report.steps == 7)
+    }
+
     @Test("Patience ends a run that stopped improving")
     func patience() throws {
         var settings = TrainingSettings.small("sgd", lr: 0, epochs: 50)
@@ -136,7 +165,8 @@ struct TrainerTests {
     func nonFinite() throws {
         let data = try made("teacher")
         let text = fault { _ = try trained(.small("sgd", lr: 1e30), data) }
-        #expect(text.contains("no number at step ") && text.contains("batch ") && text.contains("lower the learning rate"))
+        #expect(
+            text.contains("no number at step ") && text.contains("batch ") && text.contains("lower the learning rate"))
     }
 
     @Test("Settings that cannot be used are named")
@@ -148,7 +178,12 @@ struct TrainerTests {
             return fault { _ = try trained(settings, data) }
         }
         #expect(text { $0.model = "resnet81" }.contains("did you mean 'resnet18'"))
-        #expect(text { $0.model = "resnet18"; $0.modelSettings = [:] }.contains("takes images"))
+        #expect(
+            text {
+                $0.model = "resnet18"; $0.modelSettings = [:]
+            }.contains("takes images"))
+        let huge = SettingValue.list([.number(2_000_000), .number(2_000_000)])
+        #expect(text { $0.modelSettings = ["hidden": huge] }.contains("this machine has"))
         #expect(text { $0.optimizer = "adan" }.contains("did you mean 'adam'"))
         #expect(text { $0.optimizerSettings = ["betas": .number(1)] }.contains("betas is 1, but must be 2 numbers"))
         #expect(text { $0.modelSettings = ["hiden": .number(1)] }.contains("did you mean 'hidden'"))

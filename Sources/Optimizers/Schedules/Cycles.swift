@@ -15,7 +15,7 @@ public struct OneCycleSchedule: Schedule {
         Hyperparameter("div_factor", .above(0), "base rate over the first one"),
         Hyperparameter("final_div_factor", .above(0), "first rate over the last one"),
         Hyperparameter("anneal_strategy", .oneOf(["cos", "linear"]), "shape of rise and fall"),
-        Hyperparameter("three_phase", .flag, "fall back to the first rate before the last fall")
+        Hyperparameter("three_phase", .flag, "fall back to the first rate before the last fall"),
     ]
 
     /// Share of the run that rises.
@@ -70,7 +70,7 @@ public struct WarmRestarts: Schedule {
     public static let hyperparameters: [Hyperparameter] = [
         Hyperparameter("T_0", .above(0), "length of the first cosine"),
         Hyperparameter("T_mult", .count(1), "factor from one length to the next"),
-        Hyperparameter("eta_min", .atLeast(0), "rate at the end of each")
+        Hyperparameter("eta_min", .atLeast(0), "rate at the end of each"),
     ]
 
     /// Length of the first cosine.

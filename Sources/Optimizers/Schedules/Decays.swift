@@ -12,7 +12,7 @@ public struct ConstantSchedule: Schedule {
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         Hyperparameter("factor", .atLeast(0), "factor of the rate at first"),
-        Hyperparameter("total_iters", .atLeast(0), "how long that holds")
+        Hyperparameter("total_iters", .atLeast(0), "how long that holds"),
     ]
 
     /// Factor of the rate at first.
@@ -45,7 +45,7 @@ public struct StepSchedule: Schedule {
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         Hyperparameter("step_size", .above(0), "time between changes"),
-        Hyperparameter("gamma", .atLeast(0), "factor of each change")
+        Hyperparameter("gamma", .atLeast(0), "factor of each change"),
     ]
 
     /// Time between changes.
@@ -78,7 +78,7 @@ public struct MultiStepSchedule: Schedule {
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         Hyperparameter("milestones", .milestones, "times of the changes"),
-        Hyperparameter("gamma", .atLeast(0), "factor of each change")
+        Hyperparameter("gamma", .atLeast(0), "factor of each change"),
     ]
 
     /// Times of the changes.

@@ -49,7 +49,7 @@ public struct Plateau: MetricSchedule {
         Hyperparameter("patience", .count(0), "evaluations without improvement that are let pass"),
         Hyperparameter("threshold", .atLeast(0), "relative improvement that counts"),
         Hyperparameter("cooldown", .count(0), "evaluations to wait after a change"),
-        Hyperparameter("min_lr", .atLeast(0), "smallest rate")
+        Hyperparameter("min_lr", .atLeast(0), "smallest rate"),
     ]
 
     /// Factor of each change.

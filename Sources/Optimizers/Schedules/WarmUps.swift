@@ -31,7 +31,8 @@ public struct LinearSchedule: Schedule {
         Hyperparameter("warmup_start", .share, "factor of the rate when it begins"),
         Hyperparameter("start_factor", .atLeast(0), "factor when the line begins"),
         Hyperparameter("end_factor", .atLeast(0), "factor when it ends"),
-        Hyperparameter("total_iters", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run")
+        Hyperparameter(
+            "total_iters", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run"),
     ]
 
     /// Length of a linear rise at first.
@@ -78,7 +79,7 @@ public struct CosineSchedule: Schedule {
         Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first"),
         Hyperparameter("warmup_start", .share, "factor of the rate when it begins"),
         Hyperparameter("eta_min", .atLeast(0), "rate at the end"),
-        Hyperparameter("T_max", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run")
+        Hyperparameter("T_max", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run"),
     ]
 
     /// Length of a linear rise at first.
@@ -122,7 +123,8 @@ public struct PolynomialSchedule: Schedule {
         Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first"),
         Hyperparameter("warmup_start", .share, "factor of the rate when it begins"),
         Hyperparameter("power", .atLeast(0), "the power"),
-        Hyperparameter("total_iters", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run")
+        Hyperparameter(
+            "total_iters", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run"),
     ]
 
     /// Length of a linear rise at first.
@@ -159,7 +161,8 @@ public struct InverseSquareRootSchedule: Schedule {
     /// One line of help.
     public static let summary = "falls with the root of time, behind a linear rise"
     /// Where it comes from.
-    public static let citation = "Vaswani et al., NeurIPS 2017, arXiv:1706.03762, equation 3, scaled to peak at the base rate"
+    public static let citation =
+        "Vaswani et al., NeurIPS 2017, arXiv:1706.03762, equation 3, scaled to peak at the base rate"
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         Hyperparameter("warmup", .above(0), "length of the linear rise")
