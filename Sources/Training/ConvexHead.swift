@@ -25,7 +25,26 @@ public struct ConvexHead: Sendable, Codable, Equatable {
     public var penalty = 3e-2
     /// Rows that the solves use, a seeded draw; nil for all.
     public var rows: Int?
+    /// Factor by which the rows of an update of the features grow from one solve to the next, ≥ 1.
+    public var batchGrowth = 1.0
 
     /// Creates the default head.
     public init() {}
+
+    private enum CodingKeys: String, CodingKey {
+        case units, solves, interval, iterations, tolerance, penalty, rows, batchGrowth
+    }
+
+    /// Reads a head; what is missing has its default.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        units = try container.decodeIfPresent(Int.self, forKey: .units) ?? units
+        solves = try container.decodeIfPresent(Solves.self, forKey: .solves) ?? solves
+        interval = try container.decodeIfPresent(Double.self, forKey: .interval) ?? interval
+        iterations = try container.decodeIfPresent(Int.self, forKey: .iterations) ?? iterations
+        tolerance = try container.decodeIfPresent(Double.self, forKey: .tolerance) ?? tolerance
+        penalty = try container.decodeIfPresent(Double.self, forKey: .penalty) ?? penalty
+        rows = try container.decodeIfPresent(Int.self, forKey: .rows)
+        batchGrowth = try container.decodeIfPresent(Double.self, forKey: .batchGrowth) ?? batchGrowth
+    }
 }

@@ -140,6 +140,12 @@ struct StochasticTraining {
     }
     private var epoch: Double { Double(state.progress.batches) / Double(batchesPerEpoch) }
 
+    /// Batches of one update: more behind each convex solve where the batch grows.
+    private var accumulation: Int {
+        let growth = pow(settings.head?.batchGrowth ?? 1, Double(max(0, state.progress.round - 1)))
+        return max(1, Int(min(1e6, Double(settings.accumulation) * growth)))
+    }
+
     /// Seconds of training: evaluation is everybody's own affair.
     var trainingSeconds: Double { watch.phases.filter { $0.key != "evaluate" }.values.reduce(0, +) }
 
@@ -177,11 +183,12 @@ struct StochasticTraining {
     /// One update with its evaluation and report; non-nil when the run is to end.
     mutating func advance(_ observe: (TrainerEvent) -> Directive) throws -> Termination? {
         let watch = watch
+        let before = state.progress.batches
         let outcome = try watch.measure("train") { try update() }
         let interval = max(1, Int((settings.evaluationInterval * Double(batchesPerEpoch)).rounded()))
         let isLast = state.progress.batches >= totalBatches
         var event = self.event(outcome)
-        if isLast || state.progress.batches % interval < settings.accumulation {
+        if isLast || state.progress.batches / interval > before / interval {
             event = evaluated(event, phase: "train")
         }
         if observe(event) == .stop { return .cancelled }
@@ -226,7 +233,7 @@ struct StochasticTraining {
 
     private mutating func update() throws -> UpdateRule.Outcome {
         let first = state.progress.batches
-        let count = min(settings.accumulation, totalBatches - first)
+        let count = min(accumulation, totalBatches - first)
         let batches = (first..<first + count).map { loader.batch($0) }
         var network = state.network
         state.network.parameters = NamedTensors()

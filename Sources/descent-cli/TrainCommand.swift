@@ -47,11 +47,17 @@ struct HeadOptions: ParsableArguments {
     )
     var headRows: Int?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Growth of the features' batch from one solve to the next.", valueName: "factor"))
+    var batchGrowth = 1.0
+
     func validate() throws {
         if headUnits < 1 { throw ValidationError("--head-units \(headUnits): give at least 1.") }
         if !(solveEvery > 0) { throw ValidationError("--solve-every \(solveEvery): give a number above 0.") }
         if headIterations < 1 { throw ValidationError("--head-iterations \(headIterations): give at least 1.") }
         if !(headPenalty > 0) { throw ValidationError("--head-penalty \(headPenalty): give a number above 0.") }
+        if !(batchGrowth >= 1) { throw ValidationError("--batch-growth \(batchGrowth): give at least 1.") }
         if let headRows, headRows < 2 { throw ValidationError("--head-rows \(headRows): give at least 2.") }
     }
 
@@ -64,6 +70,7 @@ struct HeadOptions: ParsableArguments {
         settings.iterations = headIterations
         settings.penalty = headPenalty
         settings.rows = headRows
+        settings.batchGrowth = batchGrowth
         return settings
     }
 }

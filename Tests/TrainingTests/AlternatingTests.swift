@@ -94,6 +94,15 @@ struct AlternatingTests {
         }
     }
 
+    @Test("A growing batch takes fewer updates for the same rows")
+    func growth() throws {
+        var growing = settings(.every, epochs: 3)
+        growing.head?.batchGrowth = 2
+        let (_, report) = try trained(growing, try made("spirals"))
+        // 32 batches of 64 rows make an epoch: 32 updates, then 16, then 8.
+        #expect(report.steps == 56 && report.epochs == 3)
+    }
+
     @Test("A loss without a convex solver, and networks without features, are refused")
     func errors() throws {
         var absolute = settings(.every)
