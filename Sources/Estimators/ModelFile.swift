@@ -2,6 +2,7 @@ import ConvexNetworks
 import Datasets
 import Foundation
 import Interchange
+import TensorFiles
 import Torch
 
 extension TrainedModel {
@@ -145,9 +146,4 @@ extension TrainedModel {
         return hasBias
             ? Tensor.concatenate([columns, bias.reshaped(1, -1)], dimension: 0) : columns.contiguous()
     }
-}
-
-extension Tensor {
-    /// The elements for a file, as `float32`.
-    var arrayData: ArrayData { ArrayData(floats(), shape: shape) }
 }

@@ -1,10 +1,13 @@
 import ArgumentParser
+import Foundation
+import Torch
 
 /// Entry point.
 @main
 enum Main {
     static func main() {
         ThreadPool.useShortSpins()
+        EngineFailure.install()
         DescentCommand.main()
     }
 }
@@ -48,4 +51,14 @@ struct DescentCommand: ParsableCommand {
 /// The package's version.
 enum Version {
     static let text = "0.1.0"
+}
+
+/// Ends the program with one line when the engine refuses an operation, as when memory runs out.
+enum EngineFailure {
+    static func install() {
+        Runtime.onFailure = { error in
+            Console.note("descent: " + ErrorText.oneLine(error))
+            exit(1)
+        }
+    }
 }

@@ -98,12 +98,12 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Settings from the config.json of a run; options that are given count more.", valueName: "file"))
+            "Settings from the config.json of a run, in place of the options for network, training and head.",
+            valueName: "file"))
     var config: String?
 
     mutating func run() throws {
         if let threads = running.threads { Runtime.threads = threads }
-        EngineFailure.install()
         try DeviceCheck.require(optimization.device)
         let settings = try self.settings()
         let loaded = try loadData(data.request(seed: running.seed))
@@ -280,14 +280,4 @@ struct TrainingCheckpoints {
     }
 
     func removeAll() { try? FileManager.default.removeItem(atPath: path) }
-}
-
-/// Ends the program with one line when the engine refuses an operation, as when memory runs out.
-enum EngineFailure {
-    static func install() {
-        Runtime.onFailure = { error in
-            Console.note("descent: " + ErrorText.oneLine(error))
-            exit(1)
-        }
-    }
 }

@@ -1,0 +1,257 @@
+import Datasets
+import Estimators
+import Foundation
+import Networks
+import Optimizers
+import RunLog
+import Settings
+import Torch
+
+/// One run in progress.
+struct StochasticTraining {
+    let settings: TrainingSettings
+    let device: Device
+    let problem: TrainingProblem
+    let data: LoadedData
+    let architecture: any Architecture
+    let rule: UpdateRule
+    let schedule: any Schedule
+    var state: TrainingState
+    /// Names of the parameters that steps change; nil for all.
+    var trained: Set<String>?
+    let watch: Stopwatch
+    let dataHash: String
+    private let loader: BatchLoader
+
+    init(settings: TrainingSettings, device: String, data: LoadedData, checkpoint: String?) throws {
+        let target = Device(device) ?? .cpu
+        let architecture = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
+        let rule = try settings.rule()
+        let schedule = try ScheduleCatalogue.make(settings.schedule, settings: settings.scheduleSettings)
+        let watch = Stopwatch()
+        let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: target) }
+        let module = try architecture.network(input: problem.input, outputs: problem.outputs)
+        try self.init(
+            settings: settings, device: target, data: data, problem: problem, architecture: architecture,
+            module: module, rule: rule, schedule: schedule, trained: nil, watch: watch, checkpoint: checkpoint)
+    }
+
+    init(
+        settings: TrainingSettings, device: Device, data: LoadedData, problem: TrainingProblem,
+        architecture: any Architecture, module: any Module, rule: UpdateRule, schedule: any Schedule,
+        trained: Set<String>?, watch: Stopwatch, checkpoint: String?
+    ) throws {
+        (self.settings, self.device, self.problem, self.data) = (settings, device, problem, data)
+        (self.architecture, self.rule, self.schedule, self.trained) = (architecture, rule, schedule, trained)
+        let dtype: DType = settings.precision == .float64 ? .float64 : .float32
+        try Self.requireMemory(module, settings.model, dtype)
+        let network = Network(module, seed: settings.seed, dtype: dtype, device: device)
+        let chosen = network.parameters.pairs.filter { trained?.contains($0.name) ?? true }
+        let assignment = try rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
+        dataHash = data.train.hash
+        loader = BatchLoader(problem: problem, settings: settings)
+        var fresh = TrainingState(
+            network: network, rule: UpdateRule.State(assignment: assignment), progress: .init())
+        if let metric = schedule as? any MetricSchedule { fresh.progress.plateau = metric.initialState }
+        guard let checkpoint else {
+            (state, self.watch) = (fresh, watch)
+            return
+        }
+        let read = try StateFile.read(checkpoint, into: fresh, settings: settings, dataHash: dataHash)
+        state = read
+        self.watch = Stopwatch(
+            elapsed: read.progress.phases.values.reduce(0, +), phases: read.progress.phases)
+    }
+
+    /// Refuses networks whose parameters alone, with gradients and two moments, are more than this machine's memory.
+    private static func requireMemory(_ module: any Module, _ name: String, _ dtype: DType) throws {
+        let needed = 4 * Double(Network.elementCount(of: module)) * Double(dtype.byteCount)
+        let present = Double(ProcessInfo.processInfo.physicalMemory)
+        guard needed > present else { return }
+        throw SettingError(
+            name,
+            String(
+                format: "needs at least %.0f GB for parameters, gradients and the optimizer's state, this machine has "
+                    + "%.0f GB: lower its sizes", needed / 1e9, present / 1e9))
+    }
+
+    // MARK: Time
+
+    var batchesPerEpoch: Int { loader.batchesPerEpoch }
+    var totalBatches: Int {
+        settings.steps.map { $0 * settings.accumulation }
+            ?? max(1, Int((settings.epochs * Double(batchesPerEpoch)).rounded()))
+    }
+    var epoch: Double { Double(state.progress.batches) / Double(batchesPerEpoch) }
+
+    /// Batches of one update: more behind each convex solve where the batch grows.
+    private var accumulation: Int {
+        let growth = pow(settings.head?.batchGrowth ?? 1, Double(max(0, state.progress.round - 1)))
+        return max(1, Int(min(1e6, Double(settings.accumulation) * growth)))
+    }
+
+    /// Seconds of training: evaluation is everybody's own affair.
+    var trainingSeconds: Double { watch.phases.filter { $0.key != "evaluate" }.values.reduce(0, +) }
+
+    func rate(_ base: Double) -> Double { rateFunction(base) }
+
+    /// The rate now, as a function of the base rate alone.
+    private var rateFunction: (Double) -> Double {
+        let batches = Double(state.progress.batches)
+        let total = Double(totalBatches)
+        let perStep = Double(settings.accumulation)
+        let (time, length) =
+            settings.scheduleUnit == .step
+            ? ((batches / perStep).rounded(.down), total / perStep)
+            : ((batches / Double(batchesPerEpoch)).rounded(.down), total / Double(batchesPerEpoch))
+        let (schedule, factor) = (schedule, state.progress.plateau?.factor ?? 1)
+        return { schedule.rate(at: time, base: $0, total: length) * factor }
+    }
+
+    // MARK: Run
+
+    mutating func execute(
+        _ observe: (TrainerEvent) -> Directive
+    ) throws -> (model: NetworkModel, report: TrainingReport) {
+        var termination = Termination.converged
+        if state.progress.history.isEmpty { evaluate(phase: "start") }
+        while state.progress.batches < totalBatches {
+            if let end = try advance(observe) {
+                termination = end
+                break
+            }
+        }
+        return (model(), report(method: settings.optimizer, termination: termination))
+    }
+
+    /// One update with its evaluation and report; non-nil when the run is to end.
+    mutating func advance(_ observe: (TrainerEvent) -> Directive) throws -> Termination? {
+        let watch = watch
+        let before = state.progress.batches
+        let outcome = try watch.measure("train") { try update() }
+        let interval = max(1, Int((settings.evaluationInterval * Double(batchesPerEpoch)).rounded()))
+        let isLast = state.progress.batches >= totalBatches
+        var event = self.event(outcome)
+        if isLast || state.progress.batches / interval > before / interval {
+            event = evaluated(event, phase: "train")
+        }
+        if observe(event) == .stop { return .cancelled }
+        if let limit = settings.timeLimit, trainingSeconds >= limit { return .timeLimit }
+        if let patience = settings.patience, state.progress.waiting > patience { return .validationStalled }
+        return nil
+    }
+
+    /// Adds an evaluation to an event.
+    mutating func evaluated(_ event: TrainerEvent, phase: String) -> TrainerEvent {
+        var event = event
+        let before = state.progress.best
+        let point = evaluate(phase: phase)
+        event.point = point
+        event.isBest = state.progress.best != before
+        event.progress.validationScore = point.validationScore
+        event.progress.testScore = point.testScore
+        let snapshot = self
+        event.writeCheckpoint = { try snapshot.writeCheckpoint($0) }
+        event.model = { snapshot.model() }
+        return event
+    }
+
+    func event(_ outcome: UpdateRule.Outcome?, phase: String = "train") -> TrainerEvent {
+        var progress = RunLog.Progress(
+            phase: phase, iteration: state.progress.batches, limit: totalBatches, seconds: watch.seconds,
+            objective: state.progress.lossCount > 0 ? state.progress.lossSum / Double(state.progress.lossCount) : nil)
+        progress.learningRate = rate(rule.groups[0].optimizer.lr)
+        progress.gradientNorm = outcome?.gradientNorm
+        let snapshot = self
+        return TrainerEvent(
+            progress: progress, writeCheckpoint: { try snapshot.writeCheckpoint($0) }, model: { snapshot.model() })
+    }
+
+    func writeCheckpoint(_ path: String) throws {
+        var copy = state
+        copy.progress.phases = watch.phases
+        try StateFile.write(copy, settings: settings, dataHash: dataHash, to: path)
+    }
+
+    // MARK: Steps
+
+    private mutating func update() throws -> UpdateRule.Outcome {
+        let first = state.progress.batches
+        let count = min(accumulation, totalBatches - first)
+        let batches = (first..<first + count).map { loader.batch($0) }
+        var network = state.network
+        state.network.parameters = NamedTensors()
+        let names = network.parameters.names
+        let positions = names.indices.filter { trained?.contains(names[$0]) ?? true }
+        var parameters = network.parameters.values
+        network.parameters = network.parameters.replacing(parameters.map { _ in Self.nothing })
+        var moving = positions.map { parameters[$0] }
+        for position in positions { parameters[position] = Self.nothing }
+        var norms: [(String, Double)] = []
+        // The optimizer's state moves out too, so that it is changed in place.
+        var ruleState = state.rule
+        state.rule = UpdateRule.State(assignment: [])
+        defer { state.rule = ruleState }
+        let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction) { trial in
+            var all = parameters
+            for (position, tensor) in zip(positions, trial) { all[position] = tensor }
+            var total = 0.0
+            var sums: [Tensor] = []
+            for (offset, batch) in batches.enumerated() {
+                Runtime.seed(Self.mix(settings.seed, UInt64(first + offset)))
+                network.parameters = network.parameters.replacing(all)
+                let found = try gradients(&network, batch)
+                network.parameters = network.parameters.replacing(parameters.map { _ in Self.nothing })
+                total += found.value.scalar
+                if sums.isEmpty {
+                    sums = found.gradients
+                } else {
+                    for index in sums.indices { sums[index].add(found.gradients[index]) }
+                }
+            }
+            if batches.count > 1 {
+                for index in sums.indices { sums[index].scale(by: 1 / Double(batches.count)) }
+            }
+            if !total.isFinite { norms = zip(positions, sums).map { (names[$0], $1.norm) } }
+            return (total / Double(batches.count), sums)
+        }
+        for (position, tensor) in zip(positions, moving) { parameters[position] = tensor }
+        network.parameters = network.parameters.replacing(parameters)
+        state.network = network
+        guard let outcome else { throw nonFinite(first, norms) }
+        state.progress.batches += count
+        state.progress.lossSum += outcome.loss
+        state.progress.lossCount += 1
+        return outcome
+    }
+
+    private static let nothing = Tensor([Float](), shape: [0])
+
+    /// Seed of the engine's generator for one step.
+    private static func mix(_ seed: UInt64, _ step: UInt64) -> UInt64 {
+        var random = RowRandom(seed, 0xD20, step)
+        return random.next() >> 1
+    }
+
+    private func gradients(_ network: inout Network, _ batch: (x: Tensor, y: Tensor)) throws -> Differential {
+        let loss = problem.loss
+        guard settings.precision == .mixed else {
+            return try network.lossAndGradients(batch.x, trained: trained) { loss($0, batch.y) }
+        }
+        var half = network
+        let x = problem.input.isTokens ? batch.x : batch.x.to(.bfloat16)
+        let found = try half.lossAndGradients(x, castTo: .bfloat16, trained: trained) { loss($0.to(.float32), batch.y) }
+        network.buffers = half.buffers
+        return found
+    }
+
+    private func nonFinite(_ batch: Int, _ norms: [(String, Double)]) -> NonFiniteError {
+        let rows = loader.rows(of: batch).prefix(5).map(String.init).joined(separator: ", ")
+        let largest = norms.sorted { $0.1.isNaN || (!$1.1.isNaN && $0.1 > $1.1) }.prefix(3)
+            .map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+        return NonFiniteError(
+            description: "the loss is no number at step \(state.rule.step + 1), batch \(batch) (rows \(rows), …); "
+                + "largest gradient norms: \(largest.isEmpty ? "not finite" : largest); "
+                + "lower the learning rate, or bound gradients with --clip-norm")
+    }
+}
