@@ -49,6 +49,8 @@ public struct FitOptions: Sendable {
     public var precision: DType?
     /// Rows up to which the penalty is searched unless asked, and by cross-validation.
     public var crossValidationRows = 25_000
+    /// Numbers in the table, rows × columns, up to which the penalty is searched unless asked: seconds, not minutes.
+    public var crossValidationElements = 5_000_000
     /// Folds of the cross-validation.
     public var folds = 5
     /// Device name.

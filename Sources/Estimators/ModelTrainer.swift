@@ -244,10 +244,11 @@ private final class TrainingRun {
         if case .fixed(let penalty) = options.penalty {
             return .init(penalty: penalty, patterns: sizes.patterns, path: [], reason: "given")
         }
-        guard sizes.searchesPenalty else {
+        let isCheap = train.count * x.shape[1] <= options.crossValidationElements
+        guard sizes.searchesPenalty, isCheap || options.penalty == .search else {
             return .init(
                 penalty: 1e-3 * Double(train.count), patterns: sizes.patterns, path: [],
-                reason: "0.001 for each training row, the default above \(options.crossValidationRows) rows")
+                reason: "0.001 for each training row, the default for so large a table")
         }
         let search = PenaltySearch(source: source(sizes.patterns))
         let folds = searchFolds()

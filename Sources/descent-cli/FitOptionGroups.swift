@@ -109,7 +109,7 @@ struct ModelOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Penalty β of the group lasso, for losses summed over rows: a number, or search, for scores along a path \
-            of penalties. Default: search up to 25000 rows, 0.001 for each row above.
+            of penalties. Default: search up to 25000 rows and 5 million numbers, 0.001 for each row above.
             """, valueName: "number"))
     var penalty = FitOptions.Penalty.automatic
 

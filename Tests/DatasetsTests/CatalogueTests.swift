@@ -12,7 +12,9 @@ struct CatalogueTests {
     @Test func unknownNamesListTheKnownOnes() {
         let text = fault(DataRequest(source: "cifar"))
         #expect(text.hasPrefix("cifar: there is no data set and no file of that name."))
-        #expect(text.contains("'fashion-mnist', 'mnist'; the path of a CSV") && !text.contains("\n"))
+        #expect(
+            text.contains("'fashion-mnist', 'mnist', 'cifar-10', ")
+                && text.contains("'teacher', 'wide-images'; the path of a CSV") && !text.contains("\n"))
         #expect(DatasetCatalogue.entry("cifar") == nil)
         #expect(DatasetCatalogue.all.map(\.name) == DatasetCatalogue.all.map(\.name).sorted())
     }
