@@ -11,6 +11,7 @@ let package = Package(
         .executableTarget(
             name: "RegressionTable", dependencies: [.product(name: "Descent", package: "Descent")],
             resources: [.copy("apartments.csv")]),
+        .executableTarget(name: "TrainNetwork", dependencies: [.product(name: "Descent", package: "Descent")]),
         .executableTarget(name: "LowLevel", dependencies: [.product(name: "Descent", package: "Descent")]),
     ]
 )

@@ -87,7 +87,10 @@ struct AlternatingTraining {
         if run.state.progress.history.isEmpty { run.evaluate(phase: "start") }
         while !isFinished {
             if run.state.progress.round < dueRounds(run.state.progress.batches) {
-                let solution = try solveHead(observe)
+                guard let solution = try solveHead(observe) else {
+                    termination = .cancelled
+                    break
+                }
                 var event = run.evaluated(run.event(nil, phase: "convex"), phase: "convex")
                 let certificate = solution.certificate
                 run.state.progress.history[run.state.progress.history.count - 1].objective = certificate.objective
@@ -114,7 +117,9 @@ struct AlternatingTraining {
     // MARK: The head
 
     /// Solves for the head on the features at hand and writes it into the network.
-    private mutating func solveHead(_ observe: (TrainerEvent) -> Directive) throws -> ConvexSolution {
+    ///
+    /// Nil when the observer stopped the solve: the head then stays as it was, so that a resumed run solves it whole.
+    private mutating func solveHead(_ observe: (TrainerEvent) -> Directive) throws -> ConvexSolution? {
         let watch = run.watch
         let (z, scale) = watch.measure("features") { features() }
         let y = rows.map { targets.gathering($0) } ?? targets
@@ -125,6 +130,7 @@ struct AlternatingTraining {
         settings.maxIterations = head.iterations
         settings.tolerance = head.tolerance
         settings.seed = run.settings.seed &+ UInt64(round)
+        var wasStopped = false
         let result = try watch.measure("convex") { () throws(TorchError) -> FitResult in
             settings.patterns =
                 round == 0
@@ -139,11 +145,14 @@ struct AlternatingTraining {
                         seconds: watch.seconds, objective: event.progress.objective,
                         relativeGap: event.progress.relativeGap)
                     let shown = run.event(nil)
-                    return observe(
+                    let directive = observe(
                         TrainerEvent(
                             progress: progress, writeCheckpoint: shown.writeCheckpoint, model: shown.model))
+                    wasStopped = wasStopped || directive == .stop
+                    return directive
                 }
         }
+        if wasStopped { return nil }
         write(result.solution.network.balanced(), scale)
         run.state.progress.round += 1
         return result.solution

@@ -94,6 +94,26 @@ struct AlternatingTests {
         }
     }
 
+    @Test("A run stopped in the middle of a solve goes on to the same result", arguments: [1, 2, 5, 9])
+    func stoppedSolve(event: Int) throws {
+        let data = try made("spirals")
+        let settings = settings(.every, epochs: 2)
+        let scratch = try Scratch()
+        let path = scratch.path("c.safetensors")
+        let whole = try trained(settings, data)
+        var seen = 0
+        let cut = try trained(settings, data) { one in
+            guard one.progress.phase == "convex", one.point == nil else { return .proceed }
+            seen += 1
+            guard seen == event else { return .proceed }
+            try? one.writeCheckpoint(path)
+            return .stop
+        }
+        #expect(cut.report.termination == "cancelled")
+        let resumed = try trained(settings, data, from: path)
+        #expect(resumed.model.network.parameters.bits == whole.model.network.parameters.bits)
+    }
+
     @Test("A growing batch takes fewer updates for the same rows")
     func growth() throws {
         var growing = settings(.every, epochs: 3)
