@@ -27,6 +27,9 @@ public struct RowSpace: Sendable {
     /// Elements of one block: enough columns for fast products, few enough to be small beside the data.
     private static let blockElements = 8_000_000
 
+    /// The operation that an error names when products of rows are not finite.
+    public static let overflow = "row space"
+
     /// Rank r.
     public var rank: Int { coordinates.shape[1] }
 
@@ -36,7 +39,7 @@ public struct RowSpace: Sendable {
     public init(_ x: some ColumnSource) throws(TorchError) {
         let gram = Self.gram(x)
         guard gram.isFinite else {
-            throw TorchError(operation: "row space", message: "the products of the rows are not finite")
+            throw TorchError(operation: Self.overflow, message: "the products of the rows are not finite")
         }
         let (values, vectors) = try gram.symmetricEigen()
         let spectrum = values.doubles()

@@ -30,8 +30,11 @@ struct TrainingDesign {
             return
         }
         let wide = source
-        let found = watch.measure("rowSpace") { try? RowSpace(wide) }
-        guard let found else { throw tooLarge }
+        let result: Result<RowSpace, TorchError> = watch.measure("rowSpace") {
+            Result { () throws(TorchError) in try RowSpace(wide) }
+        }
+        if case .failure(let error) = result, error.operation == RowSpace.overflow { throw tooLarge }
+        let found = try result.get()
         space = found
         x = found.coordinates
     }

@@ -22,6 +22,13 @@ public struct Network: Sendable {
         buffers = Self.made(declaration.buffers, seed, dtype, device)
     }
 
+    /// Names of the parameters that a module declares.
+    public static func parameterNames(of module: any Module) -> [String] {
+        var declaration = Declaration()
+        module.declare(&declaration)
+        return declaration.parameters.map(\.name)
+    }
+
     /// Elements of all parameters that a module declares, without making them.
     public static func elementCount(of module: any Module) -> Int {
         var declaration = Declaration()
@@ -69,7 +76,7 @@ public struct Network: Sendable {
         let result = try valueAndGradients(at: chosen.map { parameters.values[$0] }) { leaves in
             var current = parameters
             for (position, leaf) in zip(chosen, leaves) { current.values[position] = leaf }
-            if let castTo { current = current.map { $0.to(castTo) } }
+            if let castTo { Self.cast(&current, buffers, to: castTo) }
             let pass = Pass(current, buffers, isTraining: isTraining)
             let value = try loss(module(x, Scope(pass: pass)))
             updates = pass.updates
@@ -77,6 +84,16 @@ public struct Network: Sendable {
         }
         for (name, tensor) in updates { self.buffers[name] = tensor }
         return result
+    }
+
+    /// Converts parameters but those of layers with running statistics, which stay in their own type.
+    private static func cast(_ parameters: inout NamedTensors, _ buffers: NamedTensors, to dtype: DType) {
+        let suffix = "running_mean"
+        let kept = Set(buffers.names.filter { $0.hasSuffix(suffix) }.map { $0.dropLast(suffix.count) })
+        for (position, name) in parameters.names.enumerated() {
+            let owner = name.lastIndex(of: ".").map { name[...$0] } ?? ""
+            if !kept.contains(owner) { parameters.values[position] = parameters.values[position].to(dtype) }
+        }
     }
 
     /// Number of trained elements.

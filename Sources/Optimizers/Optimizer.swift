@@ -94,6 +94,15 @@ public struct OptimizerState: Sendable {
     /// Creates the state before the first step.
     public init() {}
 
+    /// Brings all tensors into C order, as a checkpoint gives them back: products of other layouts round differently.
+    mutating func makeContiguous() {
+        for index in slots.indices {
+            for (name, tensor) in slots[index].tensors where !tensor.isContiguous {
+                slots[index].tensors[name] = tensor.contiguous()
+            }
+        }
+    }
+
     /// Counts a step and makes the slots at the first one.
     mutating func begin(_ parameters: [Tensor], _ gradients: [Tensor]) {
         precondition(

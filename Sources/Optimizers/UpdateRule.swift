@@ -182,7 +182,8 @@ public struct UpdateRule: Sendable {
             } else {
                 optimizer.step(&own, gradients: ownGradients, state: &state.optimizers[index])
             }
-            for (place, tensor) in zip(positions, own) { parameters[place] = tensor }
+            state.optimizers[index].makeContiguous()
+            for (place, tensor) in zip(positions, own) { parameters[place] = tensor.contiguous() }
         }
         state.step += 1
         finish(&parameters, &state)

@@ -60,7 +60,7 @@ public struct MethodSummary: Sendable, Codable, Equatable {
     public var worst: Double
     /// Highest score of any evaluation of any run.
     public var peak: Double
-    /// Median seconds to the target at the best rate, over the seeds that reached it.
+    /// Median seconds to the target at the best rate; nil where most seeds did not reach it.
     public var secondsToTarget: Double?
     /// Share of all runs that reached the target.
     public var reached: Double
@@ -89,13 +89,15 @@ public struct Comparison: Sendable {
             let ranked = byRate.map { (rate: $0.key, runs: $0.value, score: Self.mean($0.value.map(\.last))) }
                 .sorted { $0.score > $1.score || ($0.score == $1.score && ($0.rate ?? 0) < ($1.rate ?? 0)) }
             let best = ranked[0]
-            let times = best.runs.compactMap { $0.time(to: target) }
+            // A seed that never reaches the target counts as one that takes forever.
+            let times = best.runs.map { $0.time(to: target) ?? .infinity }
+            let middle = Self.quantile(times, 0.5).flatMap { $0.isFinite ? $0 : nil }
             let seeds = Set(runs.map(\.seed)).count
             return MethodSummary(
                 method: method, runs: runs.count, failures: runs.count { $0.failure != nil }, bestRate: best.rate,
                 best: best.score, median: Self.quantile(runs.map(\.last), 0.5) ?? 0,
                 worst: runs.map(\.last).min() ?? 0, peak: runs.flatMap(\.scores).max() ?? 0,
-                secondsToTarget: Self.quantile(times, 0.5),
+                secondsToTarget: middle,
                 reached: Double(runs.count { $0.time(to: target) != nil }) / Double(runs.count),
                 seconds: Self.mean(best.runs.map(\.total)),
                 secondsWithTuning: runs.reduce(0) { $0 + $1.total } / Double(max(1, seeds)))

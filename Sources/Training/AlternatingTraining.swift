@@ -29,6 +29,12 @@ struct AlternatingTraining {
         guard !(rule.groups.contains { $0.optimizer is any ClosureOptimizer }) || head.solves == .never else {
             throw SettingError(settings.optimizer, "sees all parameters at once and cannot train features alone")
         }
+        let averages = rule.averageDecay != nil || rule.groups.contains { $0.optimizer is any AveragingOptimizer }
+        guard !averages || head.solves == .never else {
+            throw SettingError(
+                settings.optimizer, "evaluates averages, whose features the head would not be solved on: leave them out"
+            )
+        }
         let schedule = try ScheduleCatalogue.make(settings.schedule, settings: settings.scheduleSettings)
         let watch = Stopwatch()
         let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: target) }
@@ -47,8 +53,11 @@ struct AlternatingTraining {
             return Array(random.permutation(problem.train.count).prefix(kept)).sorted()
         }
         let network = HeadedNetwork(base: base, units: head.units, outputs: problem.outputs)
-        let declared = Network(network, seed: settings.seed).parameters.names
-        let features = Set(declared.filter { $0.hasPrefix("features.") })
+        let features = Set(Network.parameterNames(of: network).filter { $0.hasPrefix("features.") })
+        guard !features.isEmpty || head.solves == .never else {
+            throw SettingError(
+                settings.model, "has nothing to train before its last two linear maps: use descent fit, or more layers")
+        }
         run = try StochasticTraining(
             settings: settings, device: target, data: data, problem: problem, architecture: architecture,
             module: network, rule: rule, schedule: schedule, trained: head.solves == .never ? nil : features,
@@ -110,6 +119,11 @@ struct AlternatingTraining {
                 break
             }
         }
+        if termination == .validationStalled, head.solves == .every, try solveHead(observe) != nil {
+            // The features have moved since the last solve.
+            run.evaluate(phase: "convex")
+        }
+        run.announceEnd(observe)
         let method = head.solves == .never ? run.settings.optimizer : "cronos-am"
         return (run.model(), run.report(method: method, termination: termination))
     }
@@ -147,7 +161,8 @@ struct AlternatingTraining {
                     let shown = run.event(nil)
                     let directive = observe(
                         TrainerEvent(
-                            progress: progress, writeCheckpoint: shown.writeCheckpoint, model: shown.model))
+                            progress: progress, batches: shown.batches, writeCheckpoint: shown.writeCheckpoint,
+                            model: shown.model))
                     wasStopped = wasStopped || directive == .stop
                     return directive
                 }

@@ -3,7 +3,7 @@
 public struct ConvexHead: Sendable, Codable, Equatable {
     /// When the head is solved.
     public enum Solves: String, Sendable, Codable, CaseIterable {
-        /// At the start, every interval, and at the end.
+        /// At the start, every interval, and at the end of a run that was not cut.
         case every
         /// At the start alone; the features are then trained against it.
         case first

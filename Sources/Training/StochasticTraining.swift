@@ -43,6 +43,10 @@ struct StochasticTraining {
     ) throws {
         (self.settings, self.device, self.problem, self.data) = (settings, device, problem, data)
         (self.architecture, self.rule, self.schedule, self.trained) = (architecture, rule, schedule, trained)
+        if let model = architecture as? LanguageModel, model.predicts == "every" {
+            throw SettingError(
+                LanguageModel.name, "predicts is 'every', but the data have one class for a row: it must be 'last'")
+        }
         let dtype: DType = settings.precision == .float64 ? .float64 : .float32
         try Self.requireMemory(module, settings.model, dtype)
         let network = Network(module, seed: settings.seed, dtype: dtype, device: device)
@@ -121,7 +125,15 @@ struct StochasticTraining {
                 break
             }
         }
+        announceEnd(observe)
         return (model(), report(method: settings.optimizer, termination: termination))
+    }
+
+    /// The last event of a run, at which its state can be written.
+    func announceEnd(_ observe: (TrainerEvent) -> Directive) {
+        var last = event(nil)
+        last.isFinal = true
+        _ = observe(last)
     }
 
     /// One update with its evaluation and report; non-nil when the run is to end.
@@ -164,7 +176,8 @@ struct StochasticTraining {
         progress.gradientNorm = outcome?.gradientNorm
         let snapshot = self
         return TrainerEvent(
-            progress: progress, writeCheckpoint: { try snapshot.writeCheckpoint($0) }, model: { snapshot.model() })
+            progress: progress, batches: state.progress.batches, writeCheckpoint: { try snapshot.writeCheckpoint($0) },
+            model: { snapshot.model() })
     }
 
     func writeCheckpoint(_ path: String) throws {
@@ -239,7 +252,7 @@ struct StochasticTraining {
             return try network.lossAndGradients(batch.x, trained: trained) { loss($0, batch.y) }
         }
         var half = network
-        let x = problem.input.isTokens ? batch.x : batch.x.to(.bfloat16)
+        let x = architecture is LanguageModel ? batch.x : batch.x.to(.bfloat16)
         let found = try half.lossAndGradients(x, castTo: .bfloat16, trained: trained) { loss($0.to(.float32), batch.y) }
         network.buffers = half.buffers
         return found

@@ -15,6 +15,10 @@ public struct TrainerEvent {
     public var point: TrainingPoint?
     /// Whether this is the best evaluation so far.
     public var isBest = false
+    /// Whether the run has ended: what a checkpoint written now holds is where it stopped.
+    public var isFinal = false
+    /// Batches done: grows throughout a run, resumed or not.
+    public var batches: Int
     /// Writes a checkpoint to a path, by way of a temporary file.
     public var writeCheckpoint: (String) throws -> Void
     /// Makes the model at hand.
@@ -53,6 +57,7 @@ public struct Trainer {
         _ data: LoadedData, resumingFrom checkpoint: String? = nil,
         observe: (TrainerEvent) -> Directive = { _ in .proceed }
     ) throws -> (model: NetworkModel, report: TrainingReport) {
+        try settings.validate()
         if let head = settings.head {
             var run = try AlternatingTraining(
                 settings: settings, head: head, device: device, data: data, checkpoint: checkpoint)

@@ -109,11 +109,42 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         }
     }
 
+    /// Throws for numbers that no run can have, as a file may hold them.
+    ///
+    /// - Throws: `SettingError` naming the setting and its range.
+    public func validate() throws {
+        func require(_ holds: Bool, _ name: String, _ value: Any, _ range: String) throws {
+            if !holds { throw SettingError(name, "is \(value), but must be \(range)") }
+        }
+        try require(epochs > 0 && epochs <= 1e6, "epochs", epochs, "a number above 0, at most 1000000")
+        try require((1...1_000_000_000).contains(steps ?? 1), "steps", steps ?? 0, "a whole number ≥ 1")
+        try require((1...1_000_000_000).contains(batch), "batch", batch, "a whole number ≥ 1")
+        try require((1...1_000_000).contains(accumulation), "accumulation", accumulation, "a whole number ≥ 1")
+        let interval = evaluationInterval
+        try require(interval > 0 && interval <= 1e6, "evaluationInterval", interval, "above 0, at most 1000000")
+        try require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
+        try require((0..<1).contains(averageDecay ?? 0), "averageDecay", averageDecay ?? 0, "a number in [0, 1)")
+        try require((0...64).contains(augmentation.cropPadding), "cropPadding", augmentation.cropPadding, "0 to 64")
+        try require(lookahead?.interval ?? 1 >= 1, "lookahead", lookahead?.interval ?? 0, "an interval ≥ 1")
+        guard let head else { return }
+        try require((1...1_000_000).contains(head.units), "head.units", head.units, "a whole number ≥ 1")
+        try require(
+            head.interval > 0 && head.interval <= 1e6, "head.interval", head.interval, "above 0, at most 1000000")
+        try require(head.iterations >= 1, "head.iterations", head.iterations, "a whole number ≥ 1")
+        try require(head.penalty > 0 && head.penalty.isFinite, "head.penalty", head.penalty, "a number > 0")
+        try require(head.batchGrowth >= 1 && head.batchGrowth <= 100, "head.batchGrowth", head.batchGrowth, "1 to 100")
+        try require(head.rows ?? 2 >= 2, "head.rows", head.rows ?? 0, "a whole number ≥ 2")
+    }
+
     /// The optimizer with what is around it.
     ///
     /// - Throws: `SettingError` for names and values that the catalogue does not have.
     public func rule() throws -> UpdateRule {
         var rule = UpdateRule(try OptimizerCatalogue.make(optimizer, settings: optimizerSettings))
+        let isClosure = rule.groups.contains { $0.optimizer is any ClosureOptimizer }
+        guard !isClosure || (clipping == nil && sharpnessRadius == nil) else {
+            throw SettingError(optimizer, "evaluates the loss itself: gradients can be neither clipped nor sharpened")
+        }
         rule.clipping = clipping
         rule.lookahead = lookahead
         rule.averageDecay = averageDecay

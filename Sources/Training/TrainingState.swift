@@ -107,7 +107,10 @@ enum StateFile {
         guard let found = try? decoder.decode(Version.self, from: data), found.version == version,
             let header = try? decoder.decode(Header.self, from: data)
         else { throw fault("is a checkpoint of another version of Descent", "Start the run again without --resume") }
-        guard header.settings == settings else {
+        var (stored, given) = (header.settings, settings)
+        // A longer time limit is what a run is resumed with.
+        (stored.timeLimit, given.timeLimit) = (nil, nil)
+        guard stored == given else {
             throw fault("is a checkpoint of a run with other settings", "Resume with the same arguments")
         }
         guard header.dataHash == dataHash else {

@@ -11,8 +11,7 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench",
         abstract: "Times the step of an optimizer.",
         discussion: """
-            Steps parameters of the given sizes along fixed gradients and prints the milliseconds of one step and the
-            memory traffic that this means: what the step must read and write, over its time.
+            Steps parameters of the given sizes along fixed gradients and prints the milliseconds of one step.
 
               descent bench adamw --sizes 1000000
               descent bench sgd --set momentum=0.9 --sizes 784x64,64,64x10,10 --json
@@ -32,6 +31,9 @@ struct BenchCommand: ParsableCommand {
 
     func validate() throws {
         if steps < 1 || repeats < 1 { throw ValidationError("--steps and --repeats: give at least 1.") }
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads \(threads): give a number from 1 to 1024.")
+        }
     }
 
     private func shapes() throws -> [[Int]] {
@@ -58,6 +60,9 @@ struct BenchCommand: ParsableCommand {
     mutating func run() throws {
         if let threads { Runtime.threads = threads }
         let rule = try OptimizerCatalogue.make(optimizer, settings: Assignment.dictionary(set))
+        guard !(rule is any ClosureOptimizer) else {
+            throw SettingError(optimizer, "evaluates a loss, which a bench of the step alone does not have")
+        }
         let shapes = try shapes()
         var parameters = shapes.map { Tensor.full($0, 0.5) }
         // Gradients of both signs and several sizes, without a random generator's help.

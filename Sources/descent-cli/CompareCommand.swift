@@ -52,7 +52,13 @@ struct CompareCommand: ParsableCommand {
         }
         let result = ComparisonResult(experiment: loaded, curves: plan.curves())
         guard !result.curves.isEmpty else {
+            files.discardIfNew()
             throw DataError(subject: folder, problem: "holds no finished run", advice: "Run it without --report-only")
+        }
+        guard result.curves.contains(where: { $0.failure == nil && !$0.scores.isEmpty }) else {
+            throw DataError(
+                subject: experiment, problem: "no run has a test or validation score to compare",
+                advice: "Name a file of test rows with test:, or set validation under train:")
         }
         try files.write(result)
         if json {
@@ -91,17 +97,42 @@ struct ComparisonPlan {
                 let rates = method.rates ?? method.randomRates?.values
                 return (rates.map { $0.map(Optional.some) } ?? [nil]).map { rate in
                     let name = method.name.map { $0.isLetter || $0.isNumber ? $0 : "-" }
-                    let part = rate.map { String(format: "-%.3g", $0) } ?? ""
+                    let part = rate.map { "-\($0)" } ?? ""
                     return Run(
                         method: method, rate: rate, seed: seed,
                         folder: "\(folder)/runs/\(String(name))\(part)-seed\(seed)")
                 }
             }
         }
+        var seen: Set<String> = []
+        if let twice = runs.first(where: { !seen.insert($0.folder).inserted }) {
+            throw DataError(
+                subject: file, problem: "two runs would share the folder \(twice.folder)",
+                advice: "Give methods names that differ in letters or digits, and each rate once")
+        }
     }
 
+    /// Whether a run was made to its end, as the experiment asks for it now.
     func isDone(_ run: Run) -> Bool {
-        ["report.json", "failure.txt"].contains { FileManager.default.fileExists(atPath: run.folder + "/" + $0) }
+        guard let plan = try? plan(run), let made = try? InputText.read(run.folder + "/plan.json"), made == plan else {
+            return false
+        }
+        if FileManager.default.fileExists(atPath: run.folder + "/failure.txt") { return true }
+        struct Ending: Decodable { var termination: String }
+        guard let data = FileManager.default.contents(atPath: run.folder + "/report.json"),
+            let ending = try? JSONDecoder().decode(Ending.self, from: data)
+        else { return false }
+        return ending.termination != Termination.cancelled.rawValue
+    }
+
+    /// What a run is made by, as its folder keeps it.
+    private func plan(_ run: Run) throws -> [UInt8] {
+        struct Plan: Encodable {
+            var arguments: [String]
+            var settings: TrainingSettings?
+        }
+        let settings = run.method.fit == nil ? try experiment.settings(run.method, rate: run.rate, seed: run.seed) : nil
+        return [UInt8](try JSONEncoder.report.encode(Plan(arguments: arguments(run), settings: settings)))
     }
 
     /// Runs what is not there yet, each in a process of its own.
@@ -111,13 +142,21 @@ struct ComparisonPlan {
         var active: [(process: Process, run: Run, errors: URL)] = []
         var done = 0
         let begin = Date()
+        var wasAsked = false
+        defer {
+            // A run that failed ends the others: they would be started again beside themselves.
+            for (process, _, _) in active where process.isRunning {
+                process.terminate()
+                process.waitUntilExit()
+            }
+        }
         while !waiting.isEmpty || !active.isEmpty {
             while active.count < parallel, !waiting.isEmpty, !Interruption.isRequested {
                 active.append(try start(waiting.removeFirst()))
             }
-            if Interruption.isRequested {
+            if Interruption.isRequested, !wasAsked {
                 for (process, _, _) in active { process.terminate() }
-                waiting = []
+                (waiting, wasAsked) = ([], true)
             }
             for (process, run, errors) in active where !process.isRunning {
                 done += 1
@@ -136,10 +175,18 @@ struct ComparisonPlan {
     }
 
     private func start(_ run: Run) throws -> (process: Process, run: Run, errors: URL) {
+        // What an earlier plan left in the folder is not this run's.
+        if !isDone(run) { try? FileManager.default.removeItem(atPath: run.folder) }
         _ = try RunFolder(path: run.folder)
+        try AtomicFile.write(try plan(run), to: run.folder + "/plan.json")
+        if run.method.fit == nil {
+            let settings = try experiment.settings(run.method, rate: run.rate, seed: run.seed)
+            let config = ConfigFile(command: [], version: Version.text, torch: "", training: settings)
+            try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: run.folder + "/settings.json")
+        }
         let process = Process()
         process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = try arguments(run)
+        process.arguments = arguments(run)
         let errors = URL(filePath: run.folder + "/errors.txt")
         try AtomicFile.write([UInt8](), to: errors.path)
         process.standardError = try FileHandle(forWritingTo: errors)
@@ -148,7 +195,7 @@ struct ComparisonPlan {
         return (process, run, errors)
     }
 
-    private func arguments(_ run: Run) throws -> [String] {
+    private func arguments(_ run: Run) -> [String] {
         var arguments = [run.method.fit == nil ? "train" : "fit", source]
         arguments += ["--out", run.folder, "--quiet", "--threads", "\(experiment.threads ?? 1)"]
         arguments += ["--seed", "\(run.seed)"]
@@ -163,11 +210,7 @@ struct ComparisonPlan {
         if let target = experiment.target { arguments += ["--target", target] }
         if let dataFolder { arguments += ["--data", dataFolder] }
         if let flags = run.method.fit { return arguments + flags.split(separator: " ").map(String.init) }
-        let settings = try experiment.settings(run.method, rate: run.rate, seed: run.seed)
-        let config = ConfigFile(command: [], version: Version.text, torch: "", training: settings)
-        let path = run.folder + "/settings.json"
-        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: path)
-        return arguments + ["--config", path]
+        return arguments + ["--config", run.folder + "/settings.json"]
     }
 
     private func finish(_ process: Process, _ run: Run, _ errors: URL) throws {
@@ -191,7 +234,7 @@ struct ComparisonPlan {
     }
 
     /// The curves of the runs that are there.
-    func curves() -> [RunCurve] { runs.compactMap(curve) }
+    func curves() -> [RunCurve] { runs.filter(isDone).compactMap(curve) }
 
     private func curve(_ run: Run) -> RunCurve? {
         let method = run.method.name

@@ -19,9 +19,11 @@ struct ComparisonResult: Encodable {
         (name, title, goal) = (experiment.name, experiment.title ?? experiment.name, experiment.goal)
         // A run that diverged counts with the score that all runs began with, or zero.
         let guess = curves.compactMap { $0.scores.first }.min() ?? 0
-        let length = curves.map(\.total).max() ?? 0
         let counted = curves.map { curve -> RunCurve in
             guard curve.failure != nil else { return curve }
+            // It is charged what the method's other runs took.
+            let others = curves.filter { $0.method == curve.method && $0.failure == nil }.map(\.total)
+            let length = Comparison.quantile(others, 0.5) ?? 0
             var copy = curve
             (copy.seconds, copy.epochs, copy.scores) = ([0, length], [0, 1], [guess, guess])
             return copy
@@ -56,9 +58,11 @@ struct ComparisonResult: Encodable {
 
     /// What the columns mean.
     private var legend: String {
-        "Best: mean final test score over the seeds at the best rate. Median and worst: final scores over all rates and "
-            + "seeds. Peak: highest score of any evaluation. Seconds to the goal: median over the seeds at the best rate; "
-            + "reached: share of all runs. Set-up counts in all seconds, evaluation in none; \(threads) thread(s) a run."
+        "Best: mean final test score over the seeds at the rate where it is highest, chosen on that very score. Median and "
+            + "worst: final scores over all rates and seeds. Peak: highest score of any evaluation. Seconds to the goal: "
+            + "median over the seeds at the best rate, none where most did not reach it; reached: share of all runs. "
+            + "Set-up counts in all seconds; evaluation only in those of convex fits, whose certificates need it. "
+            + "\(threads) thread(s) a run. A diverged run counts with the score of a guess."
     }
 
     /// The table in Markdown.

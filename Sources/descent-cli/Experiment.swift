@@ -1,5 +1,7 @@
 import Datasets
 import Foundation
+import Networks
+import Optimizers
 import Settings
 import Training
 import Yams
@@ -86,12 +88,41 @@ struct Experiment: Codable {
         if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
             throw fault("two methods are called '\(twice)'", "Name each method differently")
         }
+        guard (1...256).contains(experiment.parallel ?? 1), (1...1024).contains(experiment.threads ?? 1) else {
+            throw fault("parallel or threads is out of range", "Give 1 to 256 runs, and 1 to 1024 threads")
+        }
+        try requireKnown(text, path)
+        // A mistake must not be found out after hours of other runs.
         for method in experiment.methods where method.fit == nil {
-            // A wrong name must not be found out after hours of other runs.
-            let settings = try experiment.settings(method, rate: nil, seed: 0)
-            _ = try settings.rule()
+            for rate in (method.rates ?? method.randomRates?.values).map({ $0.map(Optional.some) }) ?? [nil] {
+                let settings = try experiment.settings(method, rate: rate, seed: 0)
+                try settings.validate()
+                _ = try settings.rule()
+                _ = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
+                _ = try ScheduleCatalogue.make(settings.schedule, settings: settings.scheduleSettings)
+            }
         }
         return experiment
+    }
+
+    /// Refuses names that no part of an experiment has, which a decoder passes over.
+    private static func requireKnown(_ text: String, _ path: String) throws {
+        let tree = try Yams.load(yaml: text) as? [String: Any] ?? [:]
+        func check(_ names: some Sequence<String>, _ known: [String]) throws {
+            for name in names where !known.contains(name) {
+                throw DataError(
+                    subject: path, problem: "there is no '\(name)'\(NearestNames.hint(for: name, among: known))",
+                    advice: "Compare it with the files in Experiments/")
+            }
+        }
+        let known = [
+            "name", "title", "data", "test", "target", "classes", "subset", "seeds", "goal", "threads", "parallel",
+            "train", "methods",
+        ]
+        try check(tree.keys.sorted(), known)
+        for method in tree["methods"] as? [[String: Any]] ?? [] {
+            try check(method.keys.sorted(), ["name", "train", "fit", "rates", "randomRates"])
+        }
     }
 
     private static func reason(_ error: any Error) -> String {
@@ -122,7 +153,16 @@ struct Experiment: Codable {
         }
         merged = merged.merged(with: .object(["seed": .value(.number(Double(seed)))]))
         do {
-            return try JSONDecoder().decode(TrainingSettings.self, from: JSONEncoder().encode(merged))
+            let made = try JSONDecoder().decode(TrainingSettings.self, from: JSONEncoder().encode(merged))
+            let known = try JSONDecoder().decode(SettingTree.self, from: JSONEncoder().encode(made))
+            if let stray = merged.firstName(missingIn: known) {
+                throw DataError(
+                    subject: "method '\(method.name)'", problem: "there is no setting '\(stray)'",
+                    advice: "Settings have the names and values of a run's config.json")
+            }
+            return made
+        } catch let error as DataError {
+            throw error
         } catch {
             throw DataError(
                 subject: "method '\(method.name)'", problem: Self.reason(error),
@@ -160,6 +200,16 @@ enum SettingTree: Codable, Equatable {
             var container = encoder.singleValueContainer()
             try container.encode(object)
         }
+    }
+
+    /// The first name that another tree does not have, with those it stands in; null values are no names.
+    func firstName(missingIn other: SettingTree) -> String? {
+        guard case .object(let own) = self, case .object(let known) = other else { return nil }
+        for (name, value) in own.sorted(by: { $0.key < $1.key }) where value != .value(.null) {
+            guard let match = known[name] else { return name }
+            if let inner = value.firstName(missingIn: match) { return name + "." + inner }
+        }
+        return nil
     }
 
     /// The tree with another's values in place of its own, name by name.

@@ -46,9 +46,11 @@ struct RunFolder {
         return mkdir(path, 0o777) == 0 || errno == EEXIST ? 0 : errno
     }
 
-    /// Removes the folder of a run that failed, unless it was there before or holds a checkpoint.
+    /// Removes the folder of a run that failed, unless it was there before, or holds a checkpoint or a model.
     func discardIfNew() {
-        guard isNew, !FileManager.default.fileExists(atPath: checkpointPath) else { return }
+        let checkpoints = (try? FileManager.default.contentsOfDirectory(atPath: path + "/checkpoint")) ?? []
+        let hasModel = FileManager.default.fileExists(atPath: path + "/best.safetensors")
+        guard isNew, checkpoints.isEmpty, !hasModel else { return }
         try? FileManager.default.removeItem(atPath: path)
     }
 

@@ -54,7 +54,9 @@ struct HeadOptions: ParsableArguments {
 
     func validate() throws {
         if headUnits < 1 { throw ValidationError("--head-units \(headUnits): give at least 1.") }
-        if !(solveEvery > 0) { throw ValidationError("--solve-every \(solveEvery): give a number above 0.") }
+        if !(solveEvery > 0 && solveEvery <= 1e6) {
+            throw ValidationError("--solve-every \(solveEvery): give a number above 0, at most 1000000.")
+        }
         if headIterations < 1 { throw ValidationError("--head-iterations \(headIterations): give at least 1.") }
         if !(headPenalty > 0) { throw ValidationError("--head-penalty \(headPenalty): give a number above 0.") }
         if !(batchGrowth >= 1) { throw ValidationError("--batch-growth \(batchGrowth): give at least 1.") }
@@ -98,7 +100,7 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Settings from the config.json of a run, in place of the options for network, training and head.",
+            "Settings from the config.json of a run, in place of all options for network, training, head and validation.",
             valueName: "file"))
     var config: String?
 
@@ -130,9 +132,7 @@ struct TrainCommand: ParsableCommand {
             network: network, optimization: optimization, validation: data.validation, seed: running.seed
         ).settings()
         settings.head = head.settings
-        if settings.head != nil, settings.head?.solves != .never, optimization.optimizer == "adamw",
-            !CommandLine.arguments.contains("--optimizer")
-        {
+        if settings.head != nil, settings.head?.solves != .never, optimization.optimizer == nil {
             // The paper's choice: it finds its own rate, so nothing is left to tune.
             settings.optimizer = "dadapt_adam"
             if settings.optimizerSettings["lr"] == nil { settings.optimizerSettings["lr"] = .number(1) }
@@ -171,45 +171,53 @@ struct TrainingSession {
         if !running.quiet { announce() }
         let checkpoints = TrainingCheckpoints(folder: folder.path, keeps: options.keep)
         let resume = running.resume ? try checkpoints.newest() : nil
-        if !running.resume { checkpoints.removeAll() }
-        try folder.writeConfig(settings)
         Interruption.install()
         let renderer = ProgressRenderer(
             isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
-        let metrics = try folder.openMetrics(appending: running.resume)
-        let board = try TensorBoardWriter(folder: folder.path)
+        var logs: (metrics: MetricsLog, board: TensorBoardWriter)?
         var lastCheckpoint = Date()
-        var newest: (() throws -> Void)?
+        var final: (() throws -> Void)?
+        var failure: (any Error)?
         let trainer = Trainer(settings: settings, device: options.device)
         let (trained, report) = try trainer.fit(loaded, resumingFrom: resume) { event in
+            do {
+                // Only now are the settings known to be good: what an earlier run left goes no sooner.
+                if logs == nil { logs = try begin(checkpoints) }
+            } catch {
+                failure = error
+                return .stop
+            }
             renderer.show(event.progress)
+            if event.isFinal { final = { try checkpoints.write(event) } }
             if let point = event.point {
-                metrics.append(event.progress)
-                try? board.add(step: point.step, scalars: point.scalars)
-                newest = { try checkpoints.write(event, step: point.step) }
+                logs?.metrics.append(event.progress)
+                try? logs?.board.add(step: point.step, scalars: point.scalars)
                 if event.isBest { try? event.model().save(to: folder.path + "/best.safetensors") }
                 if Date().timeIntervalSince(lastCheckpoint) >= options.checkpointSeconds {
                     // A failed periodic checkpoint must not end a long run; the final one reports its error.
-                    try? checkpoints.write(event, step: point.step)
+                    try? checkpoints.write(event)
                     lastCheckpoint = Date()
                 }
-            } else if Interruption.isRequested {
-                newest = { try checkpoints.write(event, step: Int.max) }
             }
             return Interruption.isRequested ? .stop : .proceed
         }
+        if let failure { throw failure }
         renderer.finish()
+        let isCut = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue].contains(report.termination)
+        if isCut { try final?() }
         var model = trained
         model.facts = Self.facts(report)
         try model.save(to: folder.path + "/model.safetensors")
         try folder.write(report, page: try TrainingPage(report: report, data: loaded, model: model).render())
-        if report.termination == Termination.cancelled.rawValue || report.termination == Termination.timeLimit.rawValue
-        {
-            try newest?()
-        } else {
-            checkpoints.removeAll()
-        }
+        if !isCut { checkpoints.removeAll() }
         return report
+    }
+
+    /// Opens the logs, and clears away what an earlier run in the folder left.
+    private func begin(_ checkpoints: TrainingCheckpoints) throws -> (MetricsLog, TensorBoardWriter) {
+        if !running.resume { checkpoints.removeAll() }
+        try folder.writeConfig(settings)
+        return (try folder.openMetrics(appending: running.resume), try TensorBoardWriter(folder: folder.path))
     }
 
     private func announce() {
@@ -271,9 +279,10 @@ struct TrainingCheckpoints {
         return path + "/" + last
     }
 
-    func write(_ event: TrainerEvent, step: Int) throws {
+    /// Writes the newest checkpoint, named by the batches done, and removes those beyond the number to keep.
+    func write(_ event: TrainerEvent) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        let number = String(step == .max ? event.progress.iteration : step)
+        let number = String(event.batches)
         let padded = String(repeating: "0", count: max(0, 10 - number.count)) + number
         try event.writeCheckpoint("\(path)/step-\(padded).safetensors")
         for old in files.dropLast(keeps) { try? FileManager.default.removeItem(atPath: path + "/" + old) }

@@ -48,8 +48,11 @@ struct NetworkOptions: ParsableArguments {
 
 /// How it is trained.
 struct OptimizationOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Optimizer: see descent list optimizers.", valueName: "name"))
-    var optimizer = "adamw"
+    @Option(
+        help: ArgumentHelp(
+            "Optimizer: see descent list optimizers. Default: adamw; dadapt_adam beside a convex head.",
+            valueName: "name"))
+    var optimizer: String?
 
     @Option(
         parsing: .unconditional,
@@ -150,7 +153,9 @@ struct OptimizationOptions: ParsableArguments {
         try require((0..<1).contains(average ?? 0), "--average \(average ?? 0): give a number from 0 up to 1.")
         try require(sam ?? 1 > 0, "--sam \(sam ?? 0): give a number above 0.")
         try require((0...64).contains(crop), "--crop \(crop): give 0 to 64 pixels.")
-        try require(evaluateEvery > 0, "--evaluate-every \(evaluateEvery): give a number above 0.")
+        try require(
+            evaluateEvery > 0 && evaluateEvery <= 1e6,
+            "--evaluate-every \(evaluateEvery): give a number above 0, at most 1000000.")
         try require(patience ?? 1 >= 1, "--patience \(patience ?? 0): give at least 1.")
         try require(timeLimit ?? 1 > 0, "--time-limit \(timeLimit ?? 0): give a number above 0.")
         try require(keep >= 1, "--keep \(keep): give at least 1.")
@@ -170,7 +175,7 @@ struct TrainingSettingsBuilder {
         settings.modelSettings = Assignment.dictionary(network.modelSet)
         settings.loss = network.loss
         settings.precision = network.dtype
-        settings.optimizer = optimization.optimizer
+        settings.optimizer = optimization.optimizer ?? settings.optimizer
         settings.optimizerSettings = Assignment.dictionary(optimization.set)
         if let lr = optimization.lr { settings.optimizerSettings["lr"] = .number(lr) }
         settings.schedule = optimization.schedule

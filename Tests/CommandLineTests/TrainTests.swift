@@ -72,6 +72,19 @@ struct TrainTests {
             .filter { $0.hasPrefix("step-") && $0.hasSuffix(".safetensors") }.sorted()
     }
 
+    @Test("A time limit leaves a checkpoint that a longer one goes on from, and a failed run keeps its own")
+    func timeLimit() throws {
+        let all = Self.base + ["--epochs", "40"]
+        #expect(try scratch.run(all + ["--out", "cut", "--time-limit", "0.15"]).status == 0)
+        #expect(report("cut/report.json")["termination"] as? String == "timeLimit" && !checkpoints().isEmpty)
+        #expect(try scratch.run(all + ["--out", "cut", "--time-limit", "1000", "--resume"]).status == 0)
+        #expect(try scratch.run(all + ["--out", "whole"]).status == 0)
+        #expect(scratch.holdsSame("cut/model.safetensors", "whole/model.safetensors"))
+        let before = scratch.bytes("whole/config.json")
+        #expect(try scratch.run(all + ["--out", "whole", "--model", "resnet81"]).status == 1)
+        #expect(scratch.bytes("whole/config.json") == before && scratch.exists("whole/model.safetensors"))
+    }
+
     @Test("Ctrl-C leaves a checkpoint and status 130")
     func interrupted() throws {
         let running = try Command.start(Self.base + ["--epochs", "100000", "--out", "cut"], in: scratch.folder)
@@ -144,7 +157,9 @@ struct TrainTests {
         #expect(run.status == 0 && summary["failures"] as? Int == 1 && summary["runs"] as? Int == 2)
         for (mistake, message) in [
             ("optimizer: sgd", "optimizer: sdg"), ("seeds: [0]", "seeds: []"), ("epochs: 1", "epoch: 1"),
-            ("goal: 0.5", "gaol: 0.5"),
+            ("goal: 0.5", "gaol: 0.5"), ("rates:", "rate:"), ("goal: 0.5", "goal: 0.5\nparallel: 0"),
+            ("epochs: 1,", "epochs: 1, augmentation: {flip: true},"), ("epochs: 1,", "epochs: 1, model: resnt18,"),
+            ("epochs: 1,", "epochs: 1, batch: 0,"), ("[1.0e-3,", "[-1.0,"),
         ] {
             try scratch.write("y.yaml", text.replacingOccurrences(of: mistake, with: message).utf8)
             let wrong = try scratch.run("compare", "y.yaml", "--out", "d")

@@ -39,6 +39,25 @@ struct TrainerTests {
         #expect(abs(score - report.testScore!) < 1e-9)
     }
 
+    @Test("Mixed precision takes a step on every kind of layer, and keeps parameters in single precision")
+    func mixed() throws {
+        var data = try made("spirals")
+        data.train = data.train.rows(Array(0..<8))
+        var random = RandomSource(4)
+        data.train.features = random.tensor([8, 3 * 32 * 32], dtype: .float32)
+        data.train.imageShape = [3, 32, 32]
+        data.test = nil
+        for (model, sizes) in [("mlp", ["hidden": SettingValue.list([.number(8)])]), ("cnn", [:]), ("resnet18", [:])] {
+            var settings = TrainingSettings.small()
+            (settings.model, settings.modelSettings, settings.steps, settings.batch) = (model, sizes, 2, 8)
+            settings.precision = .mixed
+            let (trainedModel, report) = try trained(settings, data)
+            #expect(
+                trainedModel.network.parameters.values.allSatisfy { $0.dtype == .float32 && $0.isFinite }, "\(model)")
+            #expect(report.steps == 2)
+        }
+    }
+
     @Test("A transformer learns tokens")
     func tokens() throws {
         var settings = TrainingSettings.small(lr: 3e-3, epochs: 60)
@@ -73,11 +92,12 @@ struct TrainerTests {
         return [
             ("average, clipping and plateau", averaged), ("lookahead, accumulation, one cycle", looking),
             ("convex head", headed), ("dropout, averages of the optimizer, sharpness", dropping),
-            ("shampoo", .small("shampoo")), ("prodigy", .small("prodigy", lr: 1)),
+            ("shampoo", .small("shampoo")), ("prodigy", .small("prodigy", lr: 1)), ("soap", .small("soap")),
+            ("muon", .small("muon")), ("adafactor", .small("adafactor")),
         ]
     }()
 
-    @Test("A resumed run equals an uninterrupted one, bit for bit", arguments: 0..<6)
+    @Test("A resumed run equals an uninterrupted one, bit for bit", arguments: 0..<9)
     func resume(index: Int) throws {
         let (name, settings) = Self.resumable[index]
         let data = try made(settings.model == "transformer_lm" ? "modular-arithmetic" : "spirals")
@@ -192,6 +212,25 @@ struct TrainerTests {
             $0.head = ConvexHead()
         }
         #expect(sharp.contains("cannot train features alone"))
+        let averaged = text {
+            $0.optimizer = "schedulefree_sgd"
+            $0.optimizerSettings = [:]
+            $0.head = ConvexHead()
+        }
+        #expect(averaged.contains("evaluates averages"))
+        let shallow = text {
+            $0.model = "two_layer"
+            $0.modelSettings = [:]
+            $0.head = ConvexHead()
+        }
+        #expect(shallow.contains("nothing to train before its last two"))
+        #expect(text { $0.batch = 0 } == "batch: is 0, but must be a whole number ≥ 1")
+        #expect(text { $0.epochs = 1e300 }.contains("at most 1000000"))
+        let clipped = text {
+            $0.optimizer = "lbfgs"
+            $0.clipping = .norm(1)
+        }
+        #expect(clipped.contains("neither clipped nor sharpened"))
         let table = try made("teacher")
         var wrong = TrainingSettings.small()
         wrong.loss = .crossEntropy
