@@ -108,6 +108,7 @@ let package = Package(
             name: "InterchangeTests", dependencies: ["Interchange"], exclude: ["Generate"],
             swiftSettings: swiftSettings),
         tests("PlotsTests", ["Plots"]),
+        tests("RunLogTests", ["RunLog"]),
         tests(
             "EstimatorsTests",
             [

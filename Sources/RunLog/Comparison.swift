@@ -146,7 +146,8 @@ public struct Comparison: Sendable {
         let sorted = values.sorted()
         let place = share * Double(sorted.count - 1)
         let below = Int(place)
-        guard below + 1 < sorted.count else { return sorted[below] }
+        // Beside an infinite value, zero times the distance would be no number.
+        guard place > Double(below), below + 1 < sorted.count else { return sorted[below] }
         return sorted[below] + (place - Double(below)) * (sorted[below + 1] - sorted[below])
     }
 
