@@ -95,7 +95,9 @@ let package = Package(
         .testTarget(
             name: "NetworksTests", dependencies: ["Torch", "Settings", "Networks", "Interchange", "TestSupport"],
             exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
-        tests("OptimizersTests", ["Torch", "Settings", "Optimizers", "TestSupport"], resources: [.copy("Resources")]),
+        .testTarget(
+            name: "OptimizersTests", dependencies: ["Torch", "Settings", "Optimizers", "TestSupport"],
+            exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         tests(
             "TrainingTests",
             [

@@ -169,8 +169,8 @@ final class ADMM {
         let relaxed = (u * alpha).adding(state.v, scaledBy: 1 - alpha)
         let point = relaxed + state.lambda
         let v = penalty.prox(point, step: 1 / (rho * settings.blockWeight))
-        var change = (v - state.v).squared().sumInDouble() * settings.blockWeight
-        let blockDifference = (u - v).squared().sumInDouble()
+        var change = (v - state.v).squareSum * settings.blockWeight
+        let blockDifference = (u - v).squareSum
         state.lambda = point - v
         state.v = v
 
@@ -188,17 +188,17 @@ final class ADMM {
             let relaxedFit = (state.fitted * alpha).adding(state.z, scaledBy: 1 - alpha)
             let fitPoint = relaxedFit + state.mu
             let z = loss.prox(fitPoint, targets, step: 1 / rho)
-            change += (z - state.z).squared().sumInDouble()
-            dataDifference = (state.fitted - z).squared().sumInDouble()
+            change += (z - state.z).squareSum
+            dataDifference = (state.fitted - z).squareSum
             state.mu = fitPoint - z
             state.z = z
         }
         state.iteration += 1
 
-        let size = u.squared().sumInDouble() + sums.size + state.fitted.squared().sumInDouble()
+        let size = u.squareSum + sums.size + state.fitted.squareSum
         let multipliers =
-            state.lambda.squared().sumInDouble() * settings.blockWeight
-            + state.mu.squared().sumInDouble() + 1e-300
+            state.lambda.squareSum * settings.blockWeight
+            + state.mu.squareSum + 1e-300
         return ADMMResiduals(
             primal: ((blockDifference + sums.primal + dataDifference) / max(size, 1e-300)).squareRoot(),
             dual: (change / multipliers).squareRoot(),

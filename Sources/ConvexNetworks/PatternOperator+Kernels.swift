@@ -111,8 +111,8 @@ extension PatternOperator {
             w.setRows(from: range.lowerBound, to: new)
             let sNew = new.relu()
             return ConeSums(
-                primal: (g - sNew).squared().sumInDouble(), change: (sNew - s).squared().sumInDouble(),
-                size: g.squared().sumInDouble(), violation: (-g).relu().squared().sumInDouble())
+                primal: (g - sNew).squareSum, change: (sNew - s).squareSum,
+                size: g.squareSum, violation: (-g).relu().squareSum)
         }
         func run<T: KernelScalar>(_: T.Type, _ w: inout Tensor) -> ConeSums {
             y.withPointer(T.self) { y in

@@ -67,4 +67,21 @@ public struct Dataset: Sendable {
         result.targets = targets?.gathering(indices)
         return result
     }
+
+    /// The rows to train on and those held back for validation, each class in proportion; nil for a fraction of 0.
+    ///
+    /// Throws where one of the parts would be too small.
+    public func split(holding fraction: Double, seed: UInt64) throws -> (train: Dataset, held: Dataset?) {
+        guard fraction > 0 else { return (self, nil) }
+        let parts =
+            labels.map { Split.stratified(labels: $0, fraction: fraction, seed: seed) }
+            ?? Split.random(count: count, fraction: fraction, seed: seed)
+        guard parts.train.count > 1, !parts.held.isEmpty else {
+            throw DataError(
+                "--validation \(fraction)",
+                "leaves \(parts.train.count) of \(count) rows to train on and \(parts.held.count) to score",
+                "Choose a fraction that leaves two rows or more to train on and one to score")
+        }
+        return (rows(parts.train), rows(parts.held))
+    }
 }

@@ -1,3 +1,5 @@
+import Torch
+
 /// Divides rows into parts, the same for the same seed on every platform.
 public enum Split {
     /// Holds back a fraction of the rows, each class in proportion; both lists ascend.
@@ -87,36 +89,5 @@ public enum Split {
         var isHeld = [Bool](repeating: false, count: count)
         for row in held { isHeld[row] = true }
         return ((0..<count).filter { !isHeld[$0] }, held)
-    }
-}
-
-/// The SplitMix64 generator, with a shuffle of its own: the standard library's may change between versions.
-struct SplitMix64 {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
-    }
-
-    /// A number below `bound`, each equally likely.
-    mutating func next(below bound: Int) -> Int {
-        let bound = UInt64(bound)
-        var product = next().multipliedFullWidth(by: bound)
-        // The lowest products belong to results that would come up once too often.
-        let threshold = (0 &- bound) % bound
-        while product.low < threshold { product = next().multipliedFullWidth(by: bound) }
-        return Int(product.high)
-    }
-
-    mutating func shuffled(_ rows: [Int]) -> [Int] {
-        var rows = rows
-        for index in stride(from: rows.count - 1, to: 0, by: -1) { rows.swapAt(index, next(below: index + 1)) }
-        return rows
     }
 }

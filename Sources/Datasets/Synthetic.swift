@@ -41,7 +41,7 @@ public struct SyntheticData: Sendable {
     }
 
     private static func spirals(_ count: Int, isTest: Bool) -> Dataset {
-        var noise = Noise(isTest ? 11 : 10)
+        var noise = SplitMix64(seed: isTest ? 11 : 10)
         var points: [Double] = []
         var labels: [Int] = []
         for i in 0..<2 * count {
@@ -59,7 +59,7 @@ public struct SyntheticData: Sendable {
 
     /// Noise with a faint wave of random phase; its direction is the class, so no linear model tells them apart.
     private static func waves(rows: Int, side: Int, isTest: Bool) -> Dataset {
-        var noise = Noise(isTest ? 31 : 30)
+        var noise = SplitMix64(seed: isTest ? 31 : 30)
         let pixels = side * side
         var values = [Float](repeating: 0, count: rows * 3 * pixels)
         var labels: [Int] = []
@@ -86,29 +86,14 @@ public struct SyntheticData: Sendable {
     }
 
     private static func teacher(rows: Int, columns: Int, units: Int, isTest: Bool) -> Dataset {
-        var weights = Noise(20)
+        var weights = SplitMix64(seed: 20)
         let first = (0..<columns * units).map { _ in weights.normal() }
         let second = (0..<units).map { _ in weights.normal() }
-        var noise = Noise(isTest ? 22 : 21)
+        var noise = SplitMix64(seed: isTest ? 22 : 21)
         let x = Tensor((0..<rows * columns).map { _ in noise.normal() }, shape: [rows, columns])
         let y = x.times(Tensor(first, shape: [columns, units])).relu().times(Tensor(second, shape: [units, 1]))
         return Dataset(
             name: "teacher", features: x, targets: y, targetNames: ["y"],
             encoding: TableEncoding(targetName: "y", task: .regression))
-    }
-}
-
-/// Reproducible numbers.
-private struct Noise {
-    private var source: SplitMix64
-
-    init(_ seed: UInt64) { source = SplitMix64(seed: seed) }
-
-    mutating func uniform() -> Double { Double(source.next() >> 11) * 0x1p-53 }
-
-    /// Standard normal (Box and Muller 1958).
-    mutating func normal() -> Double {
-        let radius = (-2 * log(1 - uniform())).squareRoot()
-        return radius * cos(2 * .pi * uniform())
     }
 }

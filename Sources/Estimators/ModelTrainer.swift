@@ -123,7 +123,7 @@ private final class TrainingRun {
         watch = Stopwatch(elapsed: resume?.phases.values.reduce(0, +) ?? 0, phases: resume?.phases ?? [:])
         history = resume?.history ?? []
         device = Device(options.device) ?? .cpu
-        let (kept, heldOut) = try Self.split(data.train, options)
+        let (kept, heldOut) = try data.train.split(holding: options.validation ?? 0, seed: options.convex.seed)
         train = kept
         held = heldOut
         let method = options.standardisation ?? (data.train.imageShape == nil ? .perColumn : .global)
@@ -177,21 +177,6 @@ private final class TrainingRun {
             }
         default: return
         }
-    }
-
-    private static func split(_ all: Dataset, _ options: FitOptions) throws -> (Dataset, Dataset?) {
-        guard let fraction = options.validation, fraction > 0 else { return (all, nil) }
-        let parts =
-            all.labels.map { Split.stratified(labels: $0, fraction: fraction, seed: options.convex.seed) }
-            ?? Split.random(count: all.count, fraction: fraction, seed: options.convex.seed)
-        guard parts.train.count > 1, !parts.held.isEmpty else {
-            throw DataError(
-                subject: "--validation \(fraction)",
-                problem:
-                    "leaves \(parts.train.count) of \(all.count) rows to train on and \(parts.held.count) to score",
-                advice: "Choose a fraction that leaves two rows or more to train on and one to score")
-        }
-        return (all.rows(parts.train), all.rows(parts.held))
     }
 
     func execute(_ observe: (TrainingEvent) -> Directive) throws -> (model: TrainedModel, report: FitReport) {

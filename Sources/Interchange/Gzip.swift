@@ -37,7 +37,7 @@ public enum Gzip {
         }
         let checksum = try reader.little(UInt32.self, "the gzip trailer")
         let size = try reader.little(UInt32.self, "the gzip trailer")
-        guard size == UInt32(truncatingIfNeeded: output.count), checksum == CRC32.checksum(output) else {
+        guard size == UInt32(truncatingIfNeeded: output.count), checksum == CRC32.zip.checksum(output) else {
             throw InterchangeError(path, "the gzip data does not match its checksum", "Copy or download it again")
         }
         return output

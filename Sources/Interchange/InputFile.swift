@@ -1,7 +1,7 @@
 import Foundation
 
 /// A file opened for reading, closed when the last reference goes.
-final class InputFile {
+public final class InputFile {
     let path: String
     /// The size in bytes when the file was opened; nil for a pipe.
     let size: Int?
@@ -32,8 +32,10 @@ final class InputFile {
 
     deinit { close(descriptor) }
 
-    /// All bytes of the file at `path`.
-    static func bytes(_ path: String) throws(InterchangeError) -> [UInt8] {
+    /// All bytes of the file at `path`, which may be a pipe.
+    ///
+    /// Throws where there is no such file, or it cannot be read.
+    public static func bytes(_ path: String) throws(InterchangeError) -> [UInt8] {
         let file = try InputFile(path)
         if let size = file.size { return try file.read(upTo: size) }
         var all: [UInt8] = []

@@ -49,13 +49,19 @@ public final class TensorBoardWriter {
         try write(event)
     }
 
+    /// A checksum as TFRecord files hold it.
+    static func masked(_ bytes: [UInt8]) -> UInt32 {
+        let crc = CRC32.castagnoli.checksum(bytes)
+        return (crc >> 15 | crc << 17) &+ 0xA282_EAD8
+    }
+
     /// One frame: length, masked checksum of the length, message, masked checksum of the message.
     private func write(_ message: ProtocolBuffer) throws(InterchangeError) {
         var frame: [UInt8] = []
         frame.appendLittle(UInt64(message.bytes.count))
-        frame.appendLittle(CRC32C.masked(frame))
+        frame.appendLittle(Self.masked(frame))
         frame += message.bytes
-        frame.appendLittle(CRC32C.masked(message.bytes))
+        frame.appendLittle(Self.masked(message.bytes))
         do {
             try handle.write(contentsOf: frame)
         } catch {
@@ -101,21 +107,5 @@ private struct ProtocolBuffer {
         key(field, 2)
         variable(UInt64(content.count))
         bytes += content
-    }
-}
-
-/// The Castagnoli checksum, with the mask of TFRecord files.
-enum CRC32C {
-    private static let table: [UInt32] = (0..<256).map { index in
-        (0..<8).reduce(UInt32(index)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0x82F6_3B78 : crc >> 1 }
-    }
-
-    static func checksum(_ bytes: [UInt8]) -> UInt32 {
-        ~bytes.reduce(~0 as UInt32) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
-    }
-
-    static func masked(_ bytes: [UInt8]) -> UInt32 {
-        let crc = checksum(bytes)
-        return (crc >> 15 | crc << 17) &+ 0xA282_EAD8
     }
 }

@@ -55,7 +55,7 @@ enum ZipReader {
         } else {
             content = Array(bytes[range])
         }
-        guard content.count == entry.size, CRC32.checksum(content) == entry.checksum else {
+        guard content.count == entry.size, CRC32.zip.checksum(content) == entry.checksum else {
             throw InterchangeError(path, "\(part) of the archive does not match its checksum", advice)
         }
         return content

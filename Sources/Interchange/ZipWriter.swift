@@ -92,6 +92,6 @@ struct ZipWriter {
     }
 
     private static func checksum(_ parts: [[UInt8]]) -> UInt32 {
-        parts.reduce(0) { CRC32.checksum($1[...], continuing: $0) }
+        parts.reduce(0) { CRC32.zip.checksum($1[...], continuing: $0) }
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Torch
 
 /// How a parameter gets its first values, named as in `torch.nn.init`.
@@ -38,7 +37,7 @@ public enum Initialiser: Sendable, Equatable {
     public func tensor(_ shape: [Int], name: String, seed: UInt64) -> Tensor {
         let count = shape.reduce(1, *)
         let (fanIn, fanOut) = Self.fans(shape)
-        var source = ParameterRandom(name: name, seed: seed)
+        var source = SplitMix64(name: name, seed: seed)
         func uniform(_ bound: Double) -> Tensor {
             Tensor((0..<count).map { _ in bound * (2 * source.uniform() - 1) }, shape: shape)
         }
@@ -81,33 +80,14 @@ public enum Initialiser: Sendable, Equatable {
     }
 }
 
-/// Reproducible numbers for one parameter: SplitMix64 from a hash of its name and the seed.
-struct ParameterRandom {
-    private var state: UInt64
-
+extension SplitMix64 {
+    /// Numbers of one parameter, from a hash of its name and the seed.
     init(name: String, seed: UInt64) {
         let hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        state = hash ^ (seed &* 0x9E37_79B9_7F4A_7C15)
+        self.init(seed: hash ^ (seed &* 0x9E37_79B9_7F4A_7C15))
     }
 
-    private mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
-
-    /// In [0, 1).
-    mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
-
-    /// Standard normal (Box and Muller 1958).
-    mutating func normal() -> Double {
-        let radius = (-2 * Foundation.log(1 - uniform())).squareRoot()
-        return radius * Foundation.cos(2 * .pi * uniform())
-    }
-
-    /// Standard normal, drawn again outside of two deviations.
+    /// A standard normal number, drawn again outside of two deviations.
     mutating func truncatedNormal() -> Double {
         while true {
             let value = normal()

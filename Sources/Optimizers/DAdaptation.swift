@@ -111,7 +111,7 @@ public struct DAdaptSGD: Optimizer {
         state.begin(parameters, gradients)
         let g = parameters.indices.map { gradients[$0].adding(weightDecay: weightDecay, of: parameters[$0]) }
         let d = state.shared.numbers["d"] ?? d0
-        let first = state.shared.numbers["g0_norm"] ?? g.reduce(0) { $0 + $1.squared().sumInDouble() }.squareRoot()
+        let first = state.shared.numbers["g0_norm"] ?? g.reduce(0) { $0 + $1.squareSum }.squareRoot()
         guard first > 0 else { return }
         state.shared.numbers["g0_norm"] = first
         let rate = d * lr / first
@@ -121,7 +121,7 @@ public struct DAdaptSGD: Optimizer {
             var s = state.slots[i].take("s", Tensor.zeros(like: parameters[i]))
             numerator += rate * g[i].dot(s)
             s.add(g[i], scaledBy: rate)
-            square += s.squared().sumInDouble()
+            square += s.squareSum
             let x0 = state.slots[i].take("x0", parameters[i] + 0)
             parameters[i] = parameters[i].moved(towards: x0 - s, by: 1 - momentum)
             state.slots[i].tensors = ["s": s, "x0": x0]

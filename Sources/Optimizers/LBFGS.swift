@@ -160,7 +160,7 @@ private struct LBFGSRun {
         if product > 1e-10 {
             if pairs.count == settings.historySize { pairs.removeFirst() }
             pairs.append((s, y, 1 / product))
-            slot.numbers["H_diag"] = product / y.squared().sumInDouble()
+            slot.numbers["H_diag"] = product / y.squareSum
         }
         var q = -gradient
         var alphas: [Double] = []

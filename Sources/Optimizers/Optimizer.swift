@@ -17,7 +17,6 @@ public protocol Optimizer: Configurable {
     ///   - gradients: `∇f` at the parameters as they come in, one for each, of the same shape.
     ///   - state: what earlier steps left; a fresh ``OptimizerState`` before the first.
     func step(_ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState)
-
 }
 
 /// An optimizer whose iterates are averaged: the average is what to evaluate and deploy.
@@ -125,5 +124,5 @@ extension Tensor {
     }
 
     /// Root of the mean square of all elements.
-    var rootMeanSquare: Double { (squared().sumInDouble() / Double(Swift.max(1, count))).squareRoot() }
+    var rootMeanSquare: Double { (squareSum / Double(Swift.max(1, count))).squareRoot() }
 }

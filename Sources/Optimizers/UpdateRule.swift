@@ -33,7 +33,7 @@ public enum Clipping: Sendable, Codable, Equatable {
     /// Applies the bound; returns the norm of all gradients before.
     @discardableResult
     public func apply(_ gradients: inout [Tensor]) -> Double {
-        let norm = gradients.reduce(0) { $0 + $1.squared().sumInDouble() }.squareRoot()
+        let norm = gradients.jointNorm
         switch self {
         case .norm(let bound):
             // PyTorch adds 1e-6 to the norm.
@@ -161,7 +161,7 @@ public struct UpdateRule: Sendable {
             guard loss.isFinite else { return nil }
             gradients = try evaluate(Self.ascended(parameters, gradients, radius)).gradients
         }
-        let norm = clipping?.apply(&gradients) ?? gradients.reduce(0) { $0 + $1.squared().sumInDouble() }.squareRoot()
+        let norm = clipping?.apply(&gradients) ?? gradients.jointNorm
         guard loss.isFinite, norm.isFinite else { return nil }
         if lookahead != nil, state.slow.isEmpty { state.slow = parameters.map { $0 + 0 } }
         for (index, group) in groups.enumerated() {
@@ -201,8 +201,7 @@ public struct UpdateRule: Sendable {
 
     /// `w + ρ ∇f / ‖∇f‖`.
     private static func ascended(_ parameters: [Tensor], _ gradients: [Tensor], _ radius: Double) -> [Tensor] {
-        let norm = gradients.reduce(0) { $0 + $1.squared().sumInDouble() }.squareRoot()
-        let scale = radius / (norm + 1e-12)
+        let scale = radius / (gradients.jointNorm + 1e-12)
         return zip(parameters, gradients).map { $0.adding($1, scaledBy: scale) }
     }
 
@@ -236,4 +235,9 @@ public struct UpdateRule: Sendable {
         }
         return result
     }
+}
+
+extension [Tensor] {
+    /// Euclidean norm of all elements of all tensors.
+    var jointNorm: Double { reduce(0) { $0 + $1.squareSum }.squareRoot() }
 }

@@ -47,10 +47,10 @@ public struct TestFunction: Sendable {
         let loss = (logits.logSumExp(1).sumInDouble() - (logits * y).sumInDouble()) / 12
         let difference = (logits.softmax(1) - y) * (1.0 / 12)
         var gradients = [difference.transposedTimes(x).adding(weights, scaledBy: 0.05)]
-        var penalty = weights.squared().sumInDouble()
+        var penalty = weights.squareSum
         if let bias {
             gradients.append(difference.sum(0).adding(bias, scaledBy: 0.05))
-            penalty += bias.squared().sumInDouble()
+            penalty += bias.squareSum
         }
         return (loss + 0.025 * penalty, gradients)
     }

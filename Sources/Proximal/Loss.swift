@@ -70,7 +70,7 @@ public struct SquaredLoss: Loss {
     public init() {}
 
     /// The summed loss.
-    public func value(_ z: Tensor, _ y: Tensor) -> Double { 0.5 * (z - y).squared().sumInDouble() }
+    public func value(_ z: Tensor, _ y: Tensor) -> Double { 0.5 * (z - y).squareSum }
     /// The gradient in `z`.
     public func gradient(_ z: Tensor, _ y: Tensor) -> Tensor { z - y }
     /// The proximal operator.
@@ -79,7 +79,7 @@ public struct SquaredLoss: Loss {
     }
     /// The convex conjugate.
     public func conjugate(_ eta: Tensor, _ y: Tensor) -> Double {
-        0.5 * eta.squared().sumInDouble() + eta.dot(y)
+        0.5 * eta.squareSum + eta.dot(y)
     }
 }
 
@@ -143,6 +143,6 @@ public struct HuberLoss: Loss {
     }
     /// The convex conjugate.
     public func conjugate(_ eta: Tensor, _ y: Tensor) -> Double {
-        0.5 * eta.squared().sumInDouble() + eta.dot(y)
+        0.5 * eta.squareSum + eta.dot(y)
     }
 }

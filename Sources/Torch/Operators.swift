@@ -33,6 +33,7 @@ enum Op {
     static let gtScalar = Operator("aten::gt", "Scalar")
     static let ge = Operator("aten::ge", "Tensor")
     static let eq = Operator("aten::eq", "Tensor")
+    static let dot = Operator("aten::dot")
     static let mm = Operator("aten::mm")
     static let addmm = Operator("aten::addmm")
     static let addmmInPlace = Operator("aten::addmm_")

@@ -49,8 +49,8 @@ struct AlternatingTraining {
         targets = Self.encoded(problem, loss)
         rows = head.rows.map { count in
             let kept = min(count, problem.train.count)
-            var random = RowRandom(settings.seed, 0x5A3)
-            return Array(random.permutation(problem.train.count).prefix(kept)).sorted()
+            var random = SplitMix64(mixing: settings.seed, 0x5A3)
+            return Array(random.shuffled(Array(0..<problem.train.count)).prefix(kept)).sorted()
         }
         let network = HeadedNetwork(base: base, units: head.units, outputs: problem.outputs)
         let features = Set(Network.parameterNames(of: network).filter { $0.hasPrefix("features.") })
@@ -180,7 +180,7 @@ struct AlternatingTraining {
             preconditionFailure("the network has no head")
         }
         let z = run.state.network.features(x, headed)
-        let scale = max((z.squared().sumInDouble() / Double(z.count)).squareRoot(), 1e-12)
+        let scale = max((z.squareSum / Double(z.count)).squareRoot(), 1e-12)
         let ones = Tensor.full([z.shape[0], 1], 1, dtype: z.dtype, device: z.device)
         return (Tensor.concatenate([z * (1 / scale), ones], dimension: 1), scale)
     }

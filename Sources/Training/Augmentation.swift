@@ -19,7 +19,7 @@ public struct Augmentation: Sendable, Codable, Equatable {
     ///   - x: `n × (channels · height · width)`.
     ///   - image: channels, height and width.
     ///   - random: decides for each image.
-    func apply(_ x: Tensor, image: [Int], random: inout RowRandom) -> Tensor {
+    func apply(_ x: Tensor, image: [Int], random: inout SplitMix64) -> Tensor {
         guard isActive, image.count == 3 else { return x }
         let (rows, height, width) = (x.shape[0], image[1], image[2])
         // One index for each element of each image turns both changes into a single gather.
@@ -46,31 +46,4 @@ public struct Augmentation: Sendable, Codable, Equatable {
     }
 
     private static let gather = Operator("aten::gather")
-}
-
-/// Numbers for the order of rows and for augmentation: SplitMix64, the same on every platform.
-struct RowRandom {
-    private var state: UInt64
-
-    init(_ parts: UInt64...) {
-        state = parts.reduce(0x2545_F491_4F6C_DD1D) { ($0 ^ $1) &* 0x9E37_79B9_7F4A_7C15 &+ 0xD1B5_4A32_D192_ED03 }
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
-
-    /// A number in `0..<bound`; the bias is below 2⁻⁴⁰ for bounds that rows have.
-    mutating func next(below bound: Int) -> Int { Int(next().multipliedFullWidth(by: UInt64(bound)).high) }
-
-    /// `0..<count` in random order.
-    mutating func permutation(_ count: Int) -> [Int] {
-        var order = Array(0..<count)
-        for index in stride(from: count - 1, to: 0, by: -1) { order.swapAt(index, next(below: index + 1)) }
-        return order
-    }
 }

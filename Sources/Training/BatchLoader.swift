@@ -38,7 +38,7 @@ final class BatchLoader: Sendable {
         let rows = rows(of: number)
         var x = problem.train.x.gathering(rows)
         if settings.augmentation.isActive, case .image(let channels, let height, let width) = problem.input {
-            var random = RowRandom(settings.seed, 0xA06, UInt64(number))
+            var random = SplitMix64(mixing: settings.seed, 0xA06, UInt64(number))
             x = settings.augmentation.apply(x, image: [channels, height, width], random: &random)
         }
         return (x, problem.train.y.gathering(rows))
@@ -67,8 +67,8 @@ final class EpochOrder: @unchecked Sendable {
         let key = [UInt64(count), seed, UInt64(epoch)]
         return lock.withLock {
             if let last, last.key == key { return last.order }
-            var random = RowRandom(seed, 0x0DE, UInt64(epoch))
-            let order = random.permutation(count)
+            var random = SplitMix64(mixing: seed, 0x0DE, UInt64(epoch))
+            let order = random.shuffled(Array(0..<count))
             last = (key, order)
             return order
         }

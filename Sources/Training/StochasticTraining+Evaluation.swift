@@ -29,7 +29,7 @@ extension StochasticTraining {
     }
 
     @discardableResult
-    mutating func evaluate(phase: String) -> TrainingPoint {
+    mutating func evaluate(phase: String, gradientNorm: Double? = nil) -> TrainingPoint {
         let seconds = trainingSeconds
         let snapshot = self
         let scores = watch.measure("evaluate") {
@@ -41,6 +41,7 @@ extension StochasticTraining {
         }
         var point = TrainingPoint(step: state.rule.step, epoch: epoch, seconds: seconds)
         point.phase = phase
+        point.gradientNorm = gradientNorm
         (point.validationScore, point.testScore) = scores
         if state.progress.lossCount > 0 { point.trainLoss = state.progress.lossSum / Double(state.progress.lossCount) }
         point.learningRate = rate(rule.groups[0].optimizer.lr)

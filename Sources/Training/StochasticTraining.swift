@@ -157,7 +157,7 @@ struct StochasticTraining {
     mutating func evaluated(_ event: TrainerEvent, phase: String) -> TrainerEvent {
         var event = event
         let before = state.progress.best
-        let point = evaluate(phase: phase)
+        let point = evaluate(phase: phase, gradientNorm: event.progress.gradientNorm)
         event.point = point
         event.isBest = state.progress.best != before
         event.progress.validationScore = point.validationScore
@@ -242,7 +242,7 @@ struct StochasticTraining {
 
     /// Seed of the engine's generator for one step.
     private static func mix(_ seed: UInt64, _ step: UInt64) -> UInt64 {
-        var random = RowRandom(seed, 0xD20, step)
+        var random = SplitMix64(mixing: seed, 0xD20, step)
         return random.next() >> 1
     }
 

@@ -39,7 +39,7 @@ struct TrainingProblem {
         lossName = settings.loss ?? Self.defaultLoss(data)
         loss = lossName.loss
         try Self.check(lossName, data)
-        let parts = try Self.split(all, settings)
+        let parts = try all.split(holding: settings.validation, seed: settings.seed)
         let dtype: DType = settings.precision == .float64 ? .float64 : .float32
         let method: Standardisation =
             all.vocabulary != nil ? .none : all.imageShape == nil ? .perColumn : .global
@@ -86,23 +86,6 @@ struct TrainingProblem {
         if loss == .binaryCrossEntropy, data.train.classNames.count != 2 {
             throw SettingError("loss", "'bce' is for two classes, these are \(data.train.classNames.count)")
         }
-    }
-
-    private static func split(
-        _ all: Dataset, _ settings: TrainingSettings
-    ) throws -> (train: Dataset, held: Dataset?) {
-        guard settings.validation > 0 else { return (all, nil) }
-        let parts =
-            all.labels.map { Split.stratified(labels: $0, fraction: settings.validation, seed: settings.seed) }
-            ?? Split.random(count: all.count, fraction: settings.validation, seed: settings.seed)
-        guard parts.train.count > 1, !parts.held.isEmpty else {
-            throw DataError(
-                subject: "--validation \(settings.validation)",
-                problem:
-                    "leaves \(parts.train.count) of \(all.count) rows to train on and \(parts.held.count) to score",
-                advice: "Choose a fraction that leaves two rows or more to train on and one to score")
-        }
-        return (all.rows(parts.train), all.rows(parts.held))
     }
 
     static func inputShape(_ data: Dataset, columns: Int) -> InputShape {

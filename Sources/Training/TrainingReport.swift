@@ -11,8 +11,6 @@ public struct TrainingPoint: Sendable, Codable, Equatable {
     public var seconds: Double
     /// Mean training loss since the last evaluation.
     public var trainLoss: Double?
-    /// Accuracy or R² on the training rows, where computed.
-    public var trainScore: Double?
     /// Accuracy or R² on the validation rows.
     public var validationScore: Double?
     /// Accuracy or R² on the test rows.

@@ -56,14 +56,6 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     /// Creates the default settings.
     public init() {}
 
-    /// Names of all settings, as a file has them.
-    public static let names = [
-        "model", "modelSettings", "optimizer", "optimizerSettings", "schedule", "scheduleSettings", "scheduleUnit",
-        "loss", "head", "epochs", "steps", "batch", "accumulation", "clipping", "averageDecay", "lookahead",
-        "sharpnessRadius",
-        "augmentation", "precision", "evaluationInterval", "patience", "timeLimit", "validation", "seed",
-    ]
-
     /// A unit of time.
     public enum TimeUnit: String, Sendable, Codable, CaseIterable {
         case step

@@ -114,7 +114,7 @@ struct ComparisonPlan {
 
     /// Whether a run was made to its end, as the experiment asks for it now.
     func isDone(_ run: Run) -> Bool {
-        guard let plan = try? plan(run), let made = try? InputText.read(run.folder + "/plan.json"), made == plan else {
+        guard let plan = try? plan(run), let made = try? InputFile.bytes(run.folder + "/plan.json"), made == plan else {
             return false
         }
         if FileManager.default.fileExists(atPath: run.folder + "/failure.txt") { return true }

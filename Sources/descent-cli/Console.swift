@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import RunLog
+import Torch
 
 #if canImport(Glibc)
     import Glibc
@@ -13,6 +14,17 @@ enum Console {
     static let isTerminal = isatty(STDERR_FILENO) != 0
 
     static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    /// Says what the data are, and what was decided while they were read.
+    static func describe(_ loaded: LoadedData) {
+        let train = loaded.train
+        let kind =
+            loaded.task == .classification
+            ? "\(train.classNames.count) classes" : "\(train.targetNames.count) target(s)"
+        let test = loaded.test.map { ", \($0.count) test rows" } ?? ""
+        note("\(train.name): \(train.count) rows, \(train.features.shape[1]) columns, \(kind)\(test)")
+        for notice in train.notices { note("note: \(notice)") }
+    }
 
     /// Writes to standard output, and fails where it takes no more.
     static func result(_ text: String) throws {

@@ -1,8 +1,10 @@
 import Datasets
 import Foundation
+import Interchange
 import Networks
 import Optimizers
 import Settings
+import Torch
 import Training
 import Yams
 
@@ -53,15 +55,8 @@ struct Experiment: Codable {
 
         /// The rates, in the order drawn.
         var values: [Double] {
-            var state = (seed ?? 0) &* 0x9E37_79B9_7F4A_7C15 &+ 1
-            return (0..<count).map { _ in
-                state &+= 0x9E37_79B9_7F4A_7C15
-                var z = state
-                z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-                z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-                let share = Double((z ^ z >> 31) >> 11) * 0x1p-53
-                return pow(10, low + (high - low) * share)
-            }
+            var random = SplitMix64(seed: seed ?? 0)
+            return (0..<count).map { _ in pow(10, low + (high - low) * random.uniform()) }
         }
     }
 
@@ -69,7 +64,7 @@ struct Experiment: Codable {
     ///
     /// - Throws: `DataError` naming the file and what is wrong.
     static func load(_ path: String) throws -> Experiment {
-        let text = String(decoding: try InputText.read(path), as: UTF8.self)
+        let text = String(decoding: try InputFile.bytes(path), as: UTF8.self)
         let experiment: Experiment
         do {
             experiment = try YAMLDecoder().decode(Experiment.self, from: text)
@@ -145,7 +140,6 @@ struct Experiment: Codable {
             [String: SettingTree].self, from: JSONEncoder().encode(TrainingSettings()))
         var merged = SettingTree.object(defaults)
         for layer in [train, method.train].compactMap(\.self) {
-            try check(layer)
             merged = merged.merged(with: .object(layer))
         }
         if let rate {
@@ -157,7 +151,7 @@ struct Experiment: Codable {
             let known = try JSONDecoder().decode(SettingTree.self, from: JSONEncoder().encode(made))
             if let stray = merged.firstName(missingIn: known) {
                 throw DataError(
-                    subject: "method '\(method.name)'", problem: "there is no setting '\(stray)'",
+                    subject: "method '\(method.name)'", problem: "there is no setting '\(stray.name)'\(stray.hint)",
                     advice: "Settings have the names and values of a run's config.json")
             }
             return made
@@ -167,15 +161,6 @@ struct Experiment: Codable {
             throw DataError(
                 subject: "method '\(method.name)'", problem: Self.reason(error),
                 advice: "Settings have the names and values of a run's config.json")
-        }
-    }
-
-    private func check(_ layer: [String: SettingTree]) throws {
-        for name in layer.keys.sorted() where !TrainingSettings.names.contains(name) {
-            throw DataError(
-                subject: "setting '\(name)'",
-                problem: "there is no such setting\(NearestNames.hint(for: name, among: TrainingSettings.names))",
-                advice: "Settings have the names of a run's config.json")
         }
     }
 }
@@ -202,12 +187,15 @@ enum SettingTree: Codable, Equatable {
         }
     }
 
-    /// The first name that another tree does not have, with those it stands in; null values are no names.
-    func firstName(missingIn other: SettingTree) -> String? {
+    /// The first name that another tree does not have, behind those it stands in, with the nearest ones that it has.
+    func firstName(missingIn other: SettingTree) -> (name: String, hint: String)? {
         guard case .object(let own) = self, case .object(let known) = other else { return nil }
+        // A null is a setting left away.
         for (name, value) in own.sorted(by: { $0.key < $1.key }) where value != .value(.null) {
-            guard let match = known[name] else { return name }
-            if let inner = value.firstName(missingIn: match) { return name + "." + inner }
+            guard let match = known[name] else {
+                return (name, NearestNames.hint(for: name, among: known.keys.sorted()))
+            }
+            if let inner = value.firstName(missingIn: match) { return (name + "." + inner.name, inner.hint) }
         }
         return nil
     }

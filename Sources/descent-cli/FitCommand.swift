@@ -143,13 +143,7 @@ struct FitCommand: ParsableCommand {
     }
 
     private func announce(_ loaded: LoadedData, _ options: FitOptions, _ estimate: Int) {
-        let train = loaded.train
-        let kind =
-            loaded.task == .classification
-            ? "\(train.classNames.count) classes" : "\(train.targetNames.count) target(s)"
-        let test = loaded.test.map { ", \($0.count) test rows" } ?? ""
-        Console.note("\(train.name): \(train.count) rows, \(train.features.shape[1]) columns, \(kind)\(test)")
-        for notice in train.notices { Console.note("note: \(notice)") }
+        Console.describe(loaded)
         Console.note(
             "\(options.hasBias ? "with" : "without") bias column, \(options.convex.formulation.rawValue) formulation, "
                 + "\(Runtime.threads) threads on \(options.device), about \(Format.bytes(estimate)) of memory")

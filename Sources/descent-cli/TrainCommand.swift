@@ -126,7 +126,7 @@ struct TrainCommand: ParsableCommand {
 
     private func settings() throws -> TrainingSettings {
         if let config {
-            return try JSONDecoder().decode(ConfigFile.self, from: Data(InputText.read(config))).training
+            return try JSONDecoder().decode(ConfigFile.self, from: Data(InputFile.bytes(config))).training
         }
         var settings = TrainingSettingsBuilder(
             network: network, optimization: optimization, validation: data.validation, seed: running.seed
@@ -149,16 +149,6 @@ struct ConfigFile: Codable {
     var training: TrainingSettings
 }
 
-/// Files as bytes, with this program's errors.
-enum InputText {
-    static func read(_ path: String) throws -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw DataError(subject: path, problem: "there is no such file", advice: "Check the path")
-        }
-        return Array(data)
-    }
-}
-
 /// A run with its files.
 struct TrainingSession {
     let folder: RunFolder
@@ -169,7 +159,7 @@ struct TrainingSession {
 
     func run() throws -> TrainingReport {
         if !running.quiet { announce() }
-        let checkpoints = TrainingCheckpoints(folder: folder.path, keeps: options.keep)
+        let checkpoints = CheckpointFolder(folder: folder.path, keeps: options.keep)
         let resume = running.resume ? try checkpoints.newest() : nil
         Interruption.install()
         let renderer = ProgressRenderer(
@@ -214,20 +204,14 @@ struct TrainingSession {
     }
 
     /// Opens the logs, and clears away what an earlier run in the folder left.
-    private func begin(_ checkpoints: TrainingCheckpoints) throws -> (MetricsLog, TensorBoardWriter) {
+    private func begin(_ checkpoints: CheckpointFolder) throws -> (MetricsLog, TensorBoardWriter) {
         if !running.resume { checkpoints.removeAll() }
         try folder.writeConfig(settings)
         return (try folder.openMetrics(appending: running.resume), try TensorBoardWriter(folder: folder.path))
     }
 
     private func announce() {
-        let train = loaded.train
-        let kind =
-            loaded.task == .classification
-            ? "\(train.classNames.count) classes" : "\(train.targetNames.count) target(s)"
-        let test = loaded.test.map { ", \($0.count) test rows" } ?? ""
-        Console.note("\(train.name): \(train.count) rows, \(train.features.shape[1]) columns, \(kind)\(test)")
-        for notice in train.notices { Console.note("note: \(notice)") }
+        Console.describe(loaded)
         let head = settings.head.map {
             " with a \($0.solves == .never ? "two-layer" : "convex") head of \($0.units) units"
         }
@@ -250,7 +234,7 @@ extension TrainingPoint {
     /// The numbers of an evaluation with their TensorBoard tags.
     var scalars: [(tag: String, value: Double)] {
         let all: [(String, Double?)] = [
-            ("loss/train", trainLoss), ("score/train", trainScore), ("score/validation", validationScore),
+            ("loss/train", trainLoss), ("score/validation", validationScore),
             ("score/test", testScore), ("learning_rate", learningRate), ("gradient_norm", gradientNorm),
             ("convex/objective", objective), ("convex/relative_gap", relativeGap), ("seconds", seconds),
         ]
@@ -259,7 +243,7 @@ extension TrainingPoint {
 }
 
 /// The checkpoints of a run folder: the newest few.
-struct TrainingCheckpoints {
+struct CheckpointFolder {
     let folder: String
     let keeps: Int
 

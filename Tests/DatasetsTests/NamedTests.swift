@@ -24,7 +24,7 @@ struct NamedTests {
         #expect(data.train.classNames == ["airplane", "automobile", "cat"] && data.train.labels == [2, 0, 2, 1])
         let row = data.train.features.rows(0..<1).floats()
         #expect(row[0] == Float(3) / 255 && row[1024] == Float(4) / 255 && row[2048] == Float(5) / 255)
-        #expect(data.test == nil || data.test?.labels == [1, 2])
+        #expect(data.test?.labels == [1, 2])
     }
 
     @Test func namedFilesAreFoundWithTheirTestRows() throws {

@@ -2,23 +2,15 @@ import Torch
 
 /// Reproducible numbers that leave the engine's generator alone, so that tests may run at the same time.
 package struct RandomSource {
-    private var state: UInt64
+    private var source: SplitMix64
 
-    package init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
+    package init(_ seed: UInt64) { source = SplitMix64(seed: seed &* 0x9E37_79B9_7F4A_7C15) }
 
-    /// SplitMix64.
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
+    package mutating func next() -> UInt64 { source.next() }
 
     /// A number in `range`.
     package mutating func uniform(_ range: Range<Double> = 0..<1) -> Double {
-        let unit = Double(next() >> 11) * 0x1p-53
-        return range.lowerBound + unit * (range.upperBound - range.lowerBound)
+        range.lowerBound + source.uniform() * (range.upperBound - range.lowerBound)
     }
 
     /// A number in `0..<count`.

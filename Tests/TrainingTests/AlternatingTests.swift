@@ -82,16 +82,36 @@ struct AlternatingTests {
         return losses.reduce(0, +) + penalty * Double(data.train.count) * norms
     }
 
-    @Test("The stated objective and gap are those of the network, recomputed from its parameters")
-    func certificate() throws {
+    @Test("The stated objective is that of the network, recomputed from its parameters")
+    func statedObjective() throws {
         let data = try made("spirals")
         let settings = settings(.every, epochs: 1)
+        var checked = 0
         _ = try trained(settings, data) { event in
             guard let point = event.point, point.phase == "convex" else { return .proceed }
             let value = Self.objective(event.model(), data, penalty: settings.head!.penalty)
             #expect(abs(value - point.objective!) < 1e-6 * value)
+            checked += 1
             return .proceed
         }
+        #expect(checked == 2)
+    }
+
+    @Test("The bound of a short solve lies below the objective of a long one on the same features")
+    func bound() throws {
+        let data = try made("spirals")
+        // Rounds differ in length alone, so that the first one's features and patterns are the same.
+        let first = try [3, 300].map { iterations in
+            var settings = settings(.first, epochs: 1)
+            settings.head?.iterations = iterations
+            let (_, report) = try trained(settings, data)
+            return try #require(report.history.first { $0.phase == "convex" })
+        }
+        let bounds = try first.map { try #require($0.objective) * (1 - #require($0.relativeGap)) }
+        let objectives = first.map { $0.objective ?? .nan }
+        #expect(bounds[0] <= objectives[1] && bounds[1] <= objectives[1] * (1 + 1e-9))
+        #expect(objectives[1] <= objectives[0] && first[1].relativeGap! < first[0].relativeGap!)
+        #expect(first[1].relativeGap! < 0.02)
     }
 
     @Test("A run stopped in the middle of a solve goes on to the same result", arguments: [1, 2, 5, 9])
@@ -139,7 +159,7 @@ struct AugmentationTests {
         augmentation.flips = true
         var random = RandomSource(3)
         let x = random.tensor([40, 2 * 3 * 4])
-        var rows = RowRandom(1)
+        var rows = SplitMix64(mixing: 1)
         let y = augmentation.apply(x, image: [2, 3, 4], random: &rows)
         let images = (x.reshaped(40, 2, 3, 4), y.reshaped(40, 2, 3, 4))
         var mirrored = 0
@@ -160,7 +180,7 @@ struct AugmentationTests {
         var augmentation = Augmentation()
         augmentation.cropPadding = 2
         let ones = Tensor.full([64, 2 * 5 * 5], 1, dtype: .float64)
-        var rows = RowRandom(7)
+        var rows = SplitMix64(mixing: 7)
         let y = augmentation.apply(ones, image: [2, 5, 5], random: &rows).reshaped(64, 2, 25)
         let sums = y.sum(2).doubles()
         for row in 0..<64 { #expect(sums[2 * row] == sums[2 * row + 1]) }

@@ -1,24 +1,38 @@
 import Foundation
 import Settings
 
-/// A linear rise at the start of a run, which several schedules share.
-struct WarmUp {
-    let length: Double
-    let start: Double
+/// A schedule that rises along a line at first and then takes a course of a given length.
+public protocol WarmedSchedule: Schedule {
+    /// Length of a linear rise at first.
+    var warmup: Double { get }
+    /// Factor of the rate when it begins.
+    var warmupStart: Double { get }
+    /// Length of the course, warm-up not counted; 0 for the rest of the run.
+    var length: Double { get }
+    /// The rate when a share of the course, in [0, 1], is done.
+    func rate(atShare share: Double, base: Double) -> Double
+}
 
-    /// The rate during the rise; nil behind it.
-    func rate(at time: Double, base: Double) -> Double? {
-        time < length ? base * (start + (1 - start) * time / length) : nil
+extension WarmedSchedule {
+    /// The rate at a time.
+    public func rate(at time: Double, base: Double, total: Double) -> Double {
+        guard time >= warmup else { return base * (warmupStart + (1 - warmupStart) * time / warmup) }
+        let end = length > 0 ? length : max(1, total - warmup)
+        return rate(atShare: min(1, (time - warmup) / end), base: base)
     }
+}
 
-    /// Time behind the rise, and how long the fall takes: what is given, or the rest of the run.
-    func fall(at time: Double, given: Double, total: Double) -> (time: Double, length: Double) {
-        (time - length, given > 0 ? given : max(1, total - length))
+extension Hyperparameter {
+    fileprivate static let warmup = Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first")
+    fileprivate static let warmupStart = Hyperparameter(
+        "warmup_start", .share, "factor of the rate when it begins")
+    fileprivate static func length(_ name: String) -> Hyperparameter {
+        Hyperparameter(name, .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run")
     }
 }
 
 /// A line from `start_factor · base` to `end_factor · base`, behind a warm-up.
-public struct LinearSchedule: Schedule {
+public struct LinearSchedule: WarmedSchedule {
     /// Name on the command line.
     public static let name = "linear"
     /// One line of help.
@@ -27,12 +41,10 @@ public struct LinearSchedule: Schedule {
     public static let citation = "torch.optim.lr_scheduler.LinearLR"
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first"),
-        Hyperparameter("warmup_start", .share, "factor of the rate when it begins"),
+        .warmup, .warmupStart,
         Hyperparameter("start_factor", .atLeast(0), "factor when the line begins"),
         Hyperparameter("end_factor", .atLeast(0), "factor when it ends"),
-        Hyperparameter(
-            "total_iters", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run"),
+        .length("total_iters"),
     ]
 
     /// Length of a linear rise at first.
@@ -57,17 +69,14 @@ public struct LinearSchedule: Schedule {
     /// Creates the default schedule.
     public init() {}
 
-    /// The rate at a time.
-    public func rate(at time: Double, base: Double, total: Double) -> Double {
-        let warmUp = WarmUp(length: warmup, start: warmupStart)
-        if let rising = warmUp.rate(at: time, base: base) { return rising }
-        let (t, end) = warmUp.fall(at: time, given: length, total: total)
-        return base * (startFactor + (endFactor - startFactor) * min(1, t / end))
+    /// The rate when a share of the course is done.
+    public func rate(atShare share: Double, base: Double) -> Double {
+        base * (startFactor + (endFactor - startFactor) * share)
     }
 }
 
 /// Half a cosine from `base` to `eta_min`, behind a warm-up.
-public struct CosineSchedule: Schedule {
+public struct CosineSchedule: WarmedSchedule {
     /// Name on the command line.
     public static let name = "cosine"
     /// One line of help.
@@ -76,10 +85,9 @@ public struct CosineSchedule: Schedule {
     public static let citation = "Loshchilov and Hutter, ICLR 2017, arXiv:1608.03983, equation 5 without restarts"
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first"),
-        Hyperparameter("warmup_start", .share, "factor of the rate when it begins"),
+        .warmup, .warmupStart,
         Hyperparameter("eta_min", .atLeast(0), "rate at the end"),
-        Hyperparameter("T_max", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run"),
+        .length("T_max"),
     ]
 
     /// Length of a linear rise at first.
@@ -101,17 +109,14 @@ public struct CosineSchedule: Schedule {
     /// Creates the default schedule.
     public init() {}
 
-    /// The rate at a time.
-    public func rate(at time: Double, base: Double, total: Double) -> Double {
-        let warmUp = WarmUp(length: warmup, start: warmupStart)
-        if let rising = warmUp.rate(at: time, base: base) { return rising }
-        let (t, end) = warmUp.fall(at: time, given: length, total: total)
-        return minimum + (base - minimum) * (1 + cos(.pi * min(1, t / end))) / 2
+    /// The rate when a share of the course is done.
+    public func rate(atShare share: Double, base: Double) -> Double {
+        minimum + (base - minimum) * (1 + cos(.pi * share)) / 2
     }
 }
 
 /// `base · (1 − t / end)^power`, behind a warm-up.
-public struct PolynomialSchedule: Schedule {
+public struct PolynomialSchedule: WarmedSchedule {
     /// Name on the command line.
     public static let name = "polynomial"
     /// One line of help.
@@ -120,11 +125,9 @@ public struct PolynomialSchedule: Schedule {
     public static let citation = "torch.optim.lr_scheduler.PolynomialLR"
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first"),
-        Hyperparameter("warmup_start", .share, "factor of the rate when it begins"),
+        .warmup, .warmupStart,
         Hyperparameter("power", .atLeast(0), "the power"),
-        Hyperparameter(
-            "total_iters", .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run"),
+        .length("total_iters"),
     ]
 
     /// Length of a linear rise at first.
@@ -145,12 +148,9 @@ public struct PolynomialSchedule: Schedule {
     /// Creates the default schedule.
     public init() {}
 
-    /// The rate at a time.
-    public func rate(at time: Double, base: Double, total: Double) -> Double {
-        let warmUp = WarmUp(length: warmup, start: warmupStart)
-        if let rising = warmUp.rate(at: time, base: base) { return rising }
-        let (t, end) = warmUp.fall(at: time, given: length, total: total)
-        return base * pow(1 - min(1, t / end), power)
+    /// The rate when a share of the course is done.
+    public func rate(atShare share: Double, base: Double) -> Double {
+        base * pow(1 - share, power)
     }
 }
 
