@@ -43,9 +43,9 @@ public struct Adafactor: TensorOptimizer {
     /// Moves one parameter.
     public func update(_ parameter: inout Tensor, gradient: Tensor, slot: inout Slot, t: Int) {
         let floor = eps[0] ?? parameter.dtype.epsilon
-        parameter.scale(by: 1 - lr * weightDecay)
         let share = pow(Double(t), beta2Decay)
         let rate = max(eps[1] ?? 0, parameter.rootMeanSquare) * min(lr, 1 / Double(t).squareRoot())
+        parameter.scale(by: 1 - lr * weightDecay)
         let square = gradient.squared()
         let estimate: Tensor
         if gradient.rank > 1 {

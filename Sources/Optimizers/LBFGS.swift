@@ -118,13 +118,13 @@ private struct LBFGSRun {
         guard gradient.absolute().max().scalar > settings.toleranceGrad else { return first }
         var direction = slot.tensors["d"] ?? gradient
         var length = slot.numbers["t"] ?? 0
-        var previous = (loss: slot.numbers["prev_loss"] ?? loss, gradient: slot.tensors["prev_flat_grad"] ?? gradient)
+        var isFirst = slot.tensors["d"] == nil
+        var previous = (loss: loss, gradient: slot.tensors["prev_flat_grad"] ?? gradient)
         for iteration in 1...settings.maxIter {
-            let isFirst = slot.numbers["n_iter"] == nil
-            slot.numbers["n_iter", default: 0] += 1
             direction = isFirst ? -gradient : newDirection(gradient, previous.gradient, direction, length)
             previous = (loss, gradient)
             length = isFirst ? min(1, 1 / gradient.absolute().sumInDouble()) * settings.lr : settings.lr
+            isFirst = false
             let slope = gradient.dot(direction)
             if slope > -settings.toleranceChange { break }
             if settings.lineSearchFn == "strong_wolfe" {
@@ -146,7 +146,7 @@ private struct LBFGSRun {
                 break
             }
         }
-        store(direction, length, previous, evaluations)
+        store(direction, length, previous.gradient)
         return first
     }
 
@@ -176,14 +176,10 @@ private struct LBFGSRun {
         return r
     }
 
-    private mutating func store(
-        _ direction: Tensor, _ length: Double, _ previous: (loss: Double, gradient: Tensor), _ evaluations: Int
-    ) {
-        slot.tensors = ["d": direction, "prev_flat_grad": previous.gradient]
+    private mutating func store(_ direction: Tensor, _ length: Double, _ gradient: Tensor) {
+        slot.tensors = ["d": direction, "prev_flat_grad": gradient]
         slot.numbers["t"] = length
-        slot.numbers["prev_loss"] = previous.loss
         slot.numbers["pairs"] = Double(pairs.count)
-        slot.numbers["func_evals", default: 0] += Double(evaluations)
         for (index, pair) in pairs.enumerated() {
             slot.tensors["s\(index)"] = pair.s
             slot.tensors["y\(index)"] = pair.y

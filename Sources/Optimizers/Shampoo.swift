@@ -4,8 +4,12 @@ import Torch
 
 /// Shampoo (Gupta, Koren and Singer 2018, Algorithms 1 and 2): each side of a tensor has its own preconditioner.
 ///
-/// `L ← L + G G'`, and the gradient is multiplied by `L^{−1/(2k)}` on each of its `k` sides. Large sides are cut into blocks (Anil et al. 2020), and `grafting` takes the length of the step from
-/// another optimizer, the direction from Shampoo.
+/// `L ← L + G G'`, and the gradient is multiplied by `L^{−1/(2k)}` on each of its `k` sides. Large sides are cut into
+/// blocks (Anil et al. 2020), and `grafting` takes the length of the step from another optimizer, the direction from
+/// Shampoo.
+///
+/// Inverse roots are computed at the first step and then every `preconditioning_compute_steps`; pytorch-optimizer's
+/// Shampoo leaves them zero, and so the parameters where they are, until that many steps have passed.
 public struct Shampoo: TensorOptimizer {
     /// Name on the command line.
     public static let name = "shampoo"
@@ -49,11 +53,9 @@ public struct Shampoo: TensorOptimizer {
 
     /// Moves one parameter.
     public func update(_ parameter: inout Tensor, gradient: Tensor, slot: inout Slot, t: Int) {
-        var g = gradient.adding(weightDecay: weightDecay, of: parameter)
-        if momentum > 0 {
-            let last = slot.take("momentum_buffer", g)
-            g = (g * (1 - momentum)).adding(last, scaledBy: momentum)
-        }
+        var g = gradient
+        if momentum > 0 { g = g.moved(towards: slot.take("momentum_buffer", g), by: momentum) }
+        g = g.adding(weightDecay: weightDecay, of: parameter)
         let length = graftedLength(g, slot: &slot)
         var direction = g
         for side in 0..<g.rank { direction = preconditioned(direction, by: g, side: side, slot: &slot, t: t) }
