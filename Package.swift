@@ -46,6 +46,7 @@ let package = Package(
                 ])
             ],
             linkerSettings: torchLinkerSettings),
+        .target(name: "CKernels"),
         library("Torch", ["CTorch"]),
         library("Interchange"),
         library("RunLog"),
@@ -55,7 +56,7 @@ let package = Package(
         library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
         library("Settings"),
         library("TensorFiles", ["Torch", "Interchange"]),
-        library("Optimizers", ["Torch", "Settings"]),
+        library("Optimizers", ["CKernels", "Torch", "Settings"]),
         library("Networks", ["Torch", "Settings", "Interchange", "TensorFiles"]),
         library("Datasets", ["Torch", "Interchange", "TensorFiles"]),
         library(

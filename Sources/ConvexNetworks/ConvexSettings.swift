@@ -63,6 +63,8 @@ public struct ConvexSettings: Sendable {
     public var sharing = OutputSharing.automatic
     /// Passes of the stochastic run, when patterns come from one; nil for the default of the data's size.
     public var epochs: Double?
+    /// What the stochastic run begins with; nil for random weights.
+    public var initialNetwork: TwoLayerNetwork?
     /// Penalty β of the group lasso, for the loss without 1/n; > 0.
     public var penalty = 1.0
     /// Penalty of the stochastic run or growth that finds the patterns; nil for that of the solve.

@@ -43,6 +43,7 @@ struct FitEngine {
         }
         let objective = initial?.objective(x, y, loss: loss, penalty: settings.penalty)
         keepStart(round == 0 ? initial : start.map { Self.network($0, program) }, &solution)
+        keepStart(given, &solution)
         solution.network = lifted(solution.network)
         return FitResult(
             solution: solution, patternCount: program.patterns.count,
@@ -91,6 +92,11 @@ struct FitEngine {
         }
     }
 
+    /// The network that the settings bring, as the solve sees it.
+    private var given: TwoLayerNetwork? {
+        settings.initialNetwork.map { unlifted($0.converted(like: x)).balanced() }
+    }
+
     /// The network in the coordinates of the solve.
     private func unlifted(_ network: TwoLayerNetwork) -> TwoLayerNetwork {
         space.map { $0.project(network, x: rawFeatures) } ?? network
@@ -129,7 +135,8 @@ struct FitEngine {
             let run = StochasticRun(units: units, epochs: settings.epochs, seed: settings.seed)
             var wasStopped = false
             let network = run.train(
-                x: x, y: y, loss: loss, penalty: settings.patternPenalty ?? settings.penalty
+                x: x, y: y, loss: loss, penalty: settings.patternPenalty ?? settings.penalty,
+                from: given
             ) { step, limit in
                 let progress = Progress(phase: "patterns", iteration: step, limit: limit, seconds: watch.seconds)
                 let directive = deadline ? .stop : observe(FitEvent(progress: progress))

@@ -84,32 +84,3 @@ struct PatternGrowth {
         s / s.squared().sum(1, keepingRank: true).squareRoot().clamped(min: 1e-20)
     }
 }
-
-extension TwoLayerNetwork {
-    /// The network with neurons of vanishing weight added up to a number of units: those that most violate optimality,
-    /// so that a convex solve started here has somewhere to go.
-    ///
-    /// - Parameters:
-    ///   - units: units to reach; a network that has as many stays as it is.
-    ///   - x: features, `n × d`.
-    ///   - y: encoded targets, `n × C`.
-    public func replenished(
-        to units: Int, x: Tensor, y: Tensor, loss: any Loss, penalty: Double, seed: UInt64
-    ) -> TwoLayerNetwork {
-        let room = units - self.units
-        guard room > 0, formulation == .relu else { return self }
-        // Rough candidates will do: the solve moves them.
-        let growth = PatternGrowth(starts: max(16, 2 * room), steps: 15, rows: 2000)
-        let eta = loss.gradient(predict(x), y)
-        let found = growth.candidates(x: x, eta: eta, current: nil, seed: seed)
-        let chosen = growth.select(found, count: room, penalty: penalty)
-        guard !chosen.isEmpty else { return self }
-        let tiny = Tensor.full([chosen.count, 1], 1e-12, dtype: x.dtype, device: x.device)
-        let gates = found.gates.gathering(chosen, dimension: 1)
-        let directions = found.directions.gathering(chosen) * tiny
-        guard self.units > 0 else { return TwoLayerNetwork(hidden: gates, output: directions) }
-        return TwoLayerNetwork(
-            hidden: Tensor.concatenate([hidden, gates], dimension: 1),
-            output: Tensor.concatenate([output, directions], dimension: 0))
-    }
-}

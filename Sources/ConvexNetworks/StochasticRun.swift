@@ -10,7 +10,8 @@ import Torch
 public struct StochasticRun: Sendable, Codable, Equatable {
     /// Hidden units.
     public var units: Int
-    /// Passes over the data; nil for sixteen, and for more on small data, which needs the steps.
+    /// Passes over the data; nil for sixteen, or four from a given start, and for more on small data, which needs the
+    /// steps.
     public var epochs: Double?
     /// Rows in one step at most; small data get smaller batches.
     public var batch = 256
@@ -28,13 +29,18 @@ public struct StochasticRun: Sendable, Codable, Equatable {
     }
 
     /// Trains on `L + (β/2)(‖W₁‖² + ‖W₂‖²)`; the bias must already be a column of `x`.
+    ///
+    /// - Parameter start: the units to begin with, at most `units`; the others are random.
     public func train(
-        x: Tensor, y: Tensor, loss: any Loss, penalty: Double, observe: (Int, Int) -> Directive = { _, _ in .proceed }
+        x: Tensor, y: Tensor, loss: any Loss, penalty: Double, from start: TwoLayerNetwork? = nil,
+        observe: (Int, Int) -> Directive = { _, _ in .proceed }
     ) -> TwoLayerNetwork {
         Runtime.seed(seed)
         let (n, d, c) = (x.shape[0], x.shape[1], y.shape[1])
         let batch = min(n, max(16, min(batch, n / 8)))
-        let passes = epochs ?? max(16, 1500 * Double(batch) / Double(n))
+        // A start is near its own optimum already.
+        let share = start == nil ? 1 : 0.25
+        let passes = epochs ?? share * max(16, 1500 * Double(batch) / Double(n))
         let steps = max(1, Int((passes * Double(n) / Double(batch)).rounded()))
         let scale = (x.squared().sum(1).mean(0).scalar).squareRoot()
         var weights = [
@@ -42,6 +48,13 @@ public struct StochasticRun: Sendable, Codable, Equatable {
             Tensor.randomNormal([d, units], dtype: x.dtype, device: x.device) * (1.4 / max(scale, 1e-12)),
             Tensor.randomNormal([units, c], dtype: x.dtype, device: x.device) * (1 / Double(units).squareRoot()),
         ]
+        if let start {
+            // A random unit must not disturb those that are trained.
+            weights[0] = Tensor.concatenate(
+                [start.hidden, weights[0].columns(start.units..<units)], dimension: 1)
+            weights[1] = Tensor.concatenate(
+                [start.output, weights[1].rows(start.units..<units) * 1e-3], dimension: 0)
+        }
         var adam = AdamState(weights)
         var order = Tensor.randomPermutation(n).to(device: x.device)
         var position = 0

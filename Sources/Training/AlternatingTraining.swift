@@ -11,16 +11,18 @@ import Torch
 /// CRONOS-AM: the last two layers are solved as a convex program on the features of all training rows, the features are
 /// trained by stochastic steps against that head, and so on.
 ///
-/// Unlike the paper's code, a later solve starts at the head at hand, whose own patterns make it feasible, so that its
-/// objective on the new features can only fall; units that the penalty has emptied are replaced by the neurons that
-/// most violate optimality. The seconds of every solve count.
+/// Unlike the paper's code, a later solve has fresh patterns: those of the head at hand after a few stochastic passes on
+/// the new features, with random units in place of those that the penalty has emptied. The objective of the head on the
+/// features can only fall. The seconds of every solve count.
 struct AlternatingTraining {
-    private var run: StochasticTraining
-    private let head: ConvexHead
-    private let base: any FeatureNetwork
-    private let loss: any Loss
-    private let targets: Tensor
-    private let rows: [Int]?
+    var run: StochasticTraining
+    let head: ConvexHead
+    let base: any FeatureNetwork
+    let loss: any Loss
+    /// Targets of the rows that solves use, as the convex loss wants them.
+    let targets: Tensor
+    /// Rows that solves use; nil for all.
+    let rows: [Int]?
 
     init(settings: TrainingSettings, head: ConvexHead, device: String, data: LoadedData, checkpoint: String?) throws {
         let target = Device(device) ?? .cpu
@@ -46,12 +48,14 @@ struct AlternatingTraining {
             throw SettingError("loss", "'\(problem.lossName.rawValue)' has no convex solver: use mse or cross_entropy")
         }
         (self.head, self.base, self.loss) = (head, base, loss)
-        targets = Self.encoded(problem, loss)
-        rows = head.rows.map { count in
+        let chosen = head.rows.map { count in
             let kept = min(count, problem.train.count)
             var random = SplitMix64(mixing: settings.seed, 0x5A3)
             return Array(random.shuffled(Array(0..<problem.train.count)).prefix(kept)).sorted()
         }
+        let encoded = Self.encoded(problem.train, problem)
+        targets = chosen.map { encoded.gathering($0) } ?? encoded
+        rows = chosen
         let network = HeadedNetwork(base: base, units: head.units, outputs: problem.outputs)
         let features = Set(Network.parameterNames(of: network).filter { $0.hasPrefix("features.") })
         guard !features.isEmpty || head.solves == .never else {
@@ -65,8 +69,7 @@ struct AlternatingTraining {
     }
 
     /// Targets as the convex loss wants them.
-    private static func encoded(_ problem: TrainingProblem, _ loss: any Loss) -> Tensor {
-        let rows = problem.train
+    static func encoded(_ rows: TrainingRows, _ problem: TrainingProblem) -> Tensor {
         let dtype = rows.x.dtype
         guard problem.loss.takesClasses else { return rows.y }
         guard problem.outputs > 1 else { return (rows.y.to(dtype) * 2 - 1).reshaped(-1, 1) }
@@ -100,13 +103,7 @@ struct AlternatingTraining {
                     termination = .cancelled
                     break
                 }
-                var event = run.evaluated(run.event(nil, phase: "convex"), phase: "convex")
-                let certificate = solution.certificate
-                run.state.progress.history[run.state.progress.history.count - 1].objective = certificate.objective
-                run.state.progress.history[run.state.progress.history.count - 1].relativeGap = certificate.relativeGap
-                event.point = run.state.progress.history.last
-                event.progress.objective = certificate.objective
-                event.progress.relativeGap = certificate.relativeGap
+                let event = noted(solution, run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
                 if observe(event) == .stop {
                     termination = .cancelled
                     break
@@ -119,100 +116,12 @@ struct AlternatingTraining {
                 break
             }
         }
-        if termination == .validationStalled, head.solves == .every, try solveHead(observe) != nil {
+        if termination == .validationStalled, head.solves == .every, let solution = try solveHead(observe) {
             // The features have moved since the last solve.
-            run.evaluate(phase: "convex")
+            _ = noted(solution, run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
         }
         run.announceEnd(observe)
         let method = head.solves == .never ? run.settings.optimizer : "cronos-am"
         return (run.model(), run.report(method: method, termination: termination))
-    }
-
-    // MARK: The head
-
-    /// Solves for the head on the features at hand and writes it into the network.
-    ///
-    /// Nil when the observer stopped the solve: the head then stays as it was, so that a resumed run solves it whole.
-    private mutating func solveHead(_ observe: (TrainerEvent) -> Directive) throws -> ConvexSolution? {
-        let watch = run.watch
-        let (z, scale) = watch.measure("features") { features() }
-        let y = rows.map { targets.gathering($0) } ?? targets
-        let round = run.state.progress.round
-        let penalty = head.penalty * Double(z.shape[0])
-        var settings = ConvexSettings()
-        settings.penalty = penalty
-        settings.maxIterations = head.iterations
-        settings.tolerance = head.tolerance
-        settings.seed = run.settings.seed &+ UInt64(round)
-        var wasStopped = false
-        let result = try watch.measure("convex") { () throws(TorchError) -> FitResult in
-            settings.patterns =
-                round == 0
-                ? .network(units: head.units)
-                : .given(
-                    present(scale).replenished(
-                        to: head.units, x: z, y: y, loss: loss, penalty: penalty, seed: settings.seed))
-            return try ConvexFit(settings: settings, loss: loss)
-                .run(x: z, y: y, watch: Stopwatch()) { event in
-                    let progress = RunLog.Progress(
-                        phase: "convex", iteration: event.progress.iteration, limit: event.progress.limit,
-                        seconds: watch.seconds, objective: event.progress.objective,
-                        relativeGap: event.progress.relativeGap)
-                    let shown = run.event(nil)
-                    let directive = observe(
-                        TrainerEvent(
-                            progress: progress, batches: shown.batches, writeCheckpoint: shown.writeCheckpoint,
-                            model: shown.model))
-                    wasStopped = wasStopped || directive == .stop
-                    return directive
-                }
-        }
-        if wasStopped { return nil }
-        write(result.solution.network.balanced(), scale)
-        run.state.progress.round += 1
-        return result.solution
-    }
-
-    /// Features of the rows that solves use, scaled to unit mean square, with a column of ones.
-    private func features() -> (z: Tensor, scale: Double) {
-        let x = rows.map { run.problem.train.x.gathering($0) } ?? run.problem.train.x
-        guard let headed = run.state.network.module as? HeadedNetwork else {
-            preconditionFailure("the network has no head")
-        }
-        let z = run.state.network.features(x, headed)
-        let scale = max((z.squareSum / Double(z.count)).squareRoot(), 1e-12)
-        let ones = Tensor.full([z.shape[0], 1], 1, dtype: z.dtype, device: z.device)
-        return (Tensor.concatenate([z * (1 / scale), ones], dimension: 1), scale)
-    }
-
-    /// The head at hand as a two-layer network of scaled features.
-    private func present(_ scale: Double) -> TwoLayerNetwork {
-        let parameters = run.state.network.parameters
-        guard let weight = parameters["head.0.weight"], let bias = parameters["head.0.bias"],
-            let output = parameters["head.2.weight"]
-        else { preconditionFailure("the network has no head") }
-        let norms = output.squared().sum(0).doubles()
-        let alive = norms.indices.filter { norms[$0] > 0 }
-        let hidden = Tensor.concatenate([weight.transposed() * scale, bias.reshaped(1, -1)], dimension: 0)
-        return TwoLayerNetwork(
-            hidden: hidden.gathering(alive, dimension: 1), output: output.transposed().gathering(alive)
-        ).balanced()
-    }
-
-    /// Writes a network of scaled features into the head; units that it lacks become zero.
-    private mutating func write(_ network: TwoLayerNetwork, _ scale: Double) {
-        let d = base.featureCount
-        let missing = head.units - network.units
-        precondition(missing >= 0, "\(network.units) units for a head of \(head.units)")
-        func padded(_ tensor: Tensor, _ columns: Int) -> Tensor {
-            missing == 0
-                ? tensor
-                : Tensor.concatenate([tensor, .zeros(like: tensor, shape: [missing, columns])], dimension: 0)
-        }
-        let rows = padded(network.hidden.transposed().contiguous(), d + 1)
-        run.state.network.parameters["head.0.weight"] = (rows.columns(0..<d) * (1 / scale)).contiguous()
-        run.state.network.parameters["head.0.bias"] = rows.columns(d..<d + 1).contiguous().reshaped(-1)
-        run.state.network.parameters["head.2.weight"] =
-            padded(network.output, network.outputs).transposed().contiguous()
     }
 }

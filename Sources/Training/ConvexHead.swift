@@ -16,13 +16,17 @@ public struct ConvexHead: Sendable, Codable, Equatable {
     /// When the head is solved.
     public var solves = Solves.every
     /// Epochs of the features between solves.
-    public var interval = 1.0
-    /// Most ADMM iterations of one solve; later ones start at the head at hand.
-    public var iterations = 10
+    public var interval = 2.0
+    /// Most ADMM iterations of one solve.
+    public var iterations = 20
     /// Relative gap at which a solve ends early.
     public var tolerance = 1e-2
     /// Penalty β for each row of the solve.
     public var penalty = 3e-2
+    /// Whether the penalty is chosen, from `penalty` on, by the loss on the validation rows, which it needs.
+    ///
+    /// At the second, fourth, eighth solve and so on, three times and a third of the last penalty are tried beside it.
+    public var choosesPenalty = false
     /// Rows that the solves use, a seeded draw; nil for all.
     public var rows: Int?
     /// Factor by which the rows of an update of the features grow from one solve to the next, ≥ 1.
@@ -32,7 +36,7 @@ public struct ConvexHead: Sendable, Codable, Equatable {
     public init() {}
 
     private enum CodingKeys: String, CodingKey {
-        case units, solves, interval, iterations, tolerance, penalty, rows, batchGrowth
+        case units, solves, interval, iterations, tolerance, penalty, choosesPenalty, rows, batchGrowth
     }
 
     /// Reads a head; what is missing has its default.
@@ -44,6 +48,7 @@ public struct ConvexHead: Sendable, Codable, Equatable {
         iterations = try container.decodeIfPresent(Int.self, forKey: .iterations) ?? iterations
         tolerance = try container.decodeIfPresent(Double.self, forKey: .tolerance) ?? tolerance
         penalty = try container.decodeIfPresent(Double.self, forKey: .penalty) ?? penalty
+        choosesPenalty = try container.decodeIfPresent(Bool.self, forKey: .choosesPenalty) ?? choosesPenalty
         rows = try container.decodeIfPresent(Int.self, forKey: .rows)
         batchGrowth = try container.decodeIfPresent(Double.self, forKey: .batchGrowth) ?? batchGrowth
     }

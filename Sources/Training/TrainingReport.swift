@@ -23,6 +23,8 @@ public struct TrainingPoint: Sendable, Codable, Equatable {
     public var relativeGap: Double?
     /// Objective of the convex part, behind a convex solve.
     public var objective: Double?
+    /// Penalty for each row of the convex part, behind a convex solve.
+    public var penalty: Double?
     /// What was done since the last point: `train` or `convex`.
     public var phase = "train"
 

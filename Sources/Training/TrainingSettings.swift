@@ -124,6 +124,9 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
             head.interval > 0 && head.interval <= 1e6, "head.interval", head.interval, "above 0, at most 1000000")
         try require(head.iterations >= 1, "head.iterations", head.iterations, "a whole number ≥ 1")
         try require(head.penalty > 0 && head.penalty.isFinite, "head.penalty", head.penalty, "a number > 0")
+        try require(
+            !head.choosesPenalty || validation > 0, "validation", validation,
+            "above 0 where the head's penalty is chosen by the loss on the validation rows")
         try require(head.batchGrowth >= 1 && head.batchGrowth <= 100, "head.batchGrowth", head.batchGrowth, "1 to 100")
         try require(head.rows ?? 2 >= 2, "head.rows", head.rows ?? 0, "a whole number ≥ 2")
     }

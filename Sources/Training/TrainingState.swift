@@ -17,6 +17,8 @@ struct TrainingState {
         var batches = 0
         /// Rounds of convex solves done.
         var round = 0
+        /// Penalty for each row of the last solve.
+        var headPenalty: Double?
         var phases: [String: Double] = [:]
         var history: [TrainingPoint] = []
         var plateau: PlateauState?

@@ -10,6 +10,29 @@ import Training
 
 extension ConvexHead.Solves: ExpressibleByArgument {}
 
+/// A number above 0, or `auto`.
+enum HeadPenalty: ExpressibleByArgument, CustomStringConvertible {
+    case fixed(Double)
+    case chosen
+
+    init?(argument: String) {
+        if argument == "auto" {
+            self = .chosen
+        } else if let number = Double(argument), number > 0, number.isFinite {
+            self = .fixed(number)
+        } else {
+            return nil
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .fixed(let number): Format.number(number)
+        case .chosen: "auto"
+        }
+    }
+}
+
 /// A head that is solved as a convex program.
 struct HeadOptions: ParsableArguments {
     enum Head: String, ExpressibleByArgument, CaseIterable {
@@ -34,13 +57,17 @@ struct HeadOptions: ParsableArguments {
     var headUnits = 20
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Epochs between convex solves.", valueName: "number"))
-    var solveEvery = 1.0
+    var solveEvery = 2.0
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Most iterations of a convex solve.", valueName: "number"))
-    var headIterations = 10
+    var headIterations = 20
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("Penalty of the head for each row.", valueName: "number"))
-    var headPenalty = 3e-2
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Penalty of the head for each row, or auto: chosen by the loss on the rows of --validation.",
+            valueName: "number"))
+    var headPenalty = HeadPenalty.fixed(ConvexHead().penalty)
 
     @Option(
         parsing: .unconditional, help: ArgumentHelp("Rows that convex solves use; all unless given.", valueName: "rows")
@@ -58,7 +85,6 @@ struct HeadOptions: ParsableArguments {
             throw ValidationError("--solve-every \(solveEvery): give a number above 0, at most 1000000.")
         }
         if headIterations < 1 { throw ValidationError("--head-iterations \(headIterations): give at least 1.") }
-        if !(headPenalty > 0) { throw ValidationError("--head-penalty \(headPenalty): give a number above 0.") }
         if !(batchGrowth >= 1) { throw ValidationError("--batch-growth \(batchGrowth): give at least 1.") }
         if let headRows, headRows < 2 { throw ValidationError("--head-rows \(headRows): give at least 2.") }
     }
@@ -70,7 +96,10 @@ struct HeadOptions: ParsableArguments {
         settings.units = headUnits
         settings.interval = solveEvery
         settings.iterations = headIterations
-        settings.penalty = headPenalty
+        switch headPenalty {
+        case .fixed(let penalty): settings.penalty = penalty
+        case .chosen: settings.choosesPenalty = true
+        }
         settings.rows = headRows
         settings.batchGrowth = batchGrowth
         return settings
@@ -236,7 +265,8 @@ extension TrainingPoint {
         let all: [(String, Double?)] = [
             ("loss/train", trainLoss), ("score/validation", validationScore),
             ("score/test", testScore), ("learning_rate", learningRate), ("gradient_norm", gradientNorm),
-            ("convex/objective", objective), ("convex/relative_gap", relativeGap), ("seconds", seconds),
+            ("convex/objective", objective), ("convex/relative_gap", relativeGap), ("convex/penalty", penalty),
+            ("seconds", seconds),
         ]
         return all.compactMap { tag, value in value.map { (tag, $0) } }
     }

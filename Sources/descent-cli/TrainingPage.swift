@@ -46,10 +46,11 @@ struct TrainingPage {
                 "\(point.step)", String(format: "%.2f", point.epoch), String(format: "%.2f", point.seconds),
                 point.phase,
                 point.trainLoss.map(Format.number) ?? "", point.objective.map(Format.number) ?? "",
-                point.relativeGap.map(Format.percent) ?? "", point.testScore.map(Format.percent) ?? "",
+                point.relativeGap.map(Format.percent) ?? "", point.penalty.map(Format.number) ?? "",
+                point.testScore.map(Format.percent) ?? "",
             ]
         }
-        let header = ["step", "epoch", "seconds", "phase", "loss", "objective", "gap", "test score"]
+        let header = ["step", "epoch", "seconds", "phase", "loss", "objective", "gap", "penalty", "test score"]
         let losses = points.filter { $0.trainLoss != nil }
         if losses.count > 1 {
             let chart = LineChart(
@@ -118,6 +119,7 @@ enum TrainingSummary {
         add("parameters", "\(report.parameters)")
         let convex = report.history.last { $0.relativeGap != nil }
         add("convex gap", convex.flatMap { $0.relativeGap }.map(Format.percent))
+        add("convex penalty", convex.flatMap { $0.penalty }.map { "\(Format.number($0)) for each row" })
         add("steps", "\(report.steps) in \(Format.number(report.epochs)) epochs")
         add("seconds", "\(Format.number(report.seconds)), evaluation not counted")
         add("termination", report.termination)

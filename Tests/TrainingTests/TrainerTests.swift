@@ -82,6 +82,9 @@ struct TrainerTests {
         headed.head = ConvexHead()
         headed.head?.units = 8
         headed.head?.iterations = 4
+        headed.head?.interval = 0.5
+        headed.head?.choosesPenalty = true
+        headed.validation = 0.25
         var dropping = TrainingSettings.small("schedulefree_adamw")
         dropping.model = "transformer_lm"
         dropping.modelSettings = [
