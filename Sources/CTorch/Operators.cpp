@@ -14,13 +14,19 @@ c10::OperatorHandle &handle_of(const ct_operator *op) {
     return *reinterpret_cast<c10::OperatorHandle *>(const_cast<ct_operator *>(op));
 }
 
-c10::TypeKind wanted_kind(const c10::Argument &argument) {
+c10::TypePtr wanted_type(const c10::Argument &argument) {
     auto type = argument.type();
     if (auto optional = type->cast<c10::OptionalType>()) type = optional->getElementType();
-    return type->kind();
+    return type;
 }
 
-c10::IValue list_value(const ct_value &value) {
+c10::IValue list_value(const ct_value &value, const c10::Argument &argument) {
+    if (value.count == 0) {
+        // An empty list is one of whatever the operator declares.
+        if (auto list = wanted_type(argument)->cast<c10::ListType>()) {
+            return c10::IValue(c10::impl::GenericList(list->getElementType()));
+        }
+    }
     if (value.tag == CT_INT_LIST) {
         const auto *first = static_cast<const int64_t *>(value.pointer);
         return c10::IValue(std::vector<int64_t>(first, first + value.count));
@@ -42,7 +48,7 @@ c10::IValue argument_value(const ct_value &value, const c10::Argument &argument)
         case CT_TENSOR: return c10::IValue(unwrap(static_cast<const ct_tensor *>(value.pointer)));
         case CT_INT:
             // Unboxing refuses an integer where a float is declared.
-            if (wanted_kind(argument) == c10::TypeKind::FloatType) return c10::IValue(double(value.integer));
+            if (wanted_type(argument)->kind() == c10::TypeKind::FloatType) return c10::IValue(double(value.integer));
             return c10::IValue(value.integer);
         case CT_DOUBLE: return c10::IValue(value.real);
         case CT_BOOL: return c10::IValue(value.integer != 0);
@@ -50,7 +56,7 @@ c10::IValue argument_value(const ct_value &value, const c10::Argument &argument)
             return c10::IValue(std::string(static_cast<const char *>(value.pointer), size_t(value.count)));
         case CT_DEVICE:
             return c10::IValue(c10::Device(c10::DeviceType(value.integer), c10::DeviceIndex(value.count)));
-        default: return list_value(value);
+        default: return list_value(value, argument);
     }
 }
 

@@ -5,7 +5,7 @@ import Torch
 extension PatternOperator {
     /// `Σ_i D_i y_i`, or `(D ∘ y) A` for shared neurons.
     func contract(_ y: consuming Tensor, _ mask: Tensor, rows: Int) -> Tensor {
-        if let directions = layout.directions { return masked(y, mask).times(directions) }
+        if let directions = layout.directions { return masked(y, mask).thinProduct(directions) }
         let (p, c) = (layout.patterns, layout.outputs)
         guard usesKernels else {
             return (y.reshaped(rows, p, c) * mask.unsqueezed(2).to(y.dtype)).sum(1)
@@ -26,7 +26,7 @@ extension PatternOperator {
 
     /// `(D_i r)_i`, or `D ∘ (r A')` for shared neurons.
     func expand(_ r: Tensor, _ mask: Tensor, rows: Int) -> Tensor {
-        if let directions = layout.directions { return masked(r.times(directions.transposed()), mask) }
+        if let directions = layout.directions { return masked(r.thinProduct(directions.transposed()), mask) }
         return repeated(r, mask, rows: rows)
     }
 

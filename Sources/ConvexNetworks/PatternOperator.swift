@@ -19,6 +19,8 @@ public final class PatternOperator {
     let usesKernels: Bool
     /// Rows in one chunk.
     let chunk: Int
+    /// The transposes of the chunks, where memory allows; products with them are the most frequent ones.
+    private let transposes: [Tensor]
     /// Products of matrices done so far, in floating-point operations.
     public private(set) var flops = 0.0
 
@@ -41,8 +43,17 @@ public final class PatternOperator {
         self.usesKernels = usesKernels
         // 8 MiB of products stay in the last-level cache of current machines; a GPU wants fewer, larger products.
         let elements = x.device.kind == .cpu ? 2_000_000 : 200_000_000
-        chunk = max(64, elements / max(1, layout.columns))
+        let chunk = max(64, elements / max(1, layout.columns))
+        self.chunk = chunk
+        transposes =
+            Self.keepsTransposes(of: x.shape) && x.gainsFromCopy
+            ? stride(from: 0, to: x.shape[0], by: chunk).map {
+                x.rows($0..<min(x.shape[0], $0 + chunk)).transposed().contiguous()
+            } : []
     }
+
+    /// Whether features of this shape are small enough to be held twice.
+    public static func keepsTransposes(of shape: [Int]) -> Bool { shape[0] * shape[1] <= 250_000_000 }
 
     // MARK: Passes
 
@@ -59,7 +70,7 @@ public final class PatternOperator {
     public func adjoint(_ r: Tensor) -> Tensor {
         var sum = Tensor.zeros(like: x, shape: [d, layout.coupledColumns])
         forEachChunk { range, xs, ms in
-            accumulate(&sum, xs, expand(r.rows(range), ms, rows: range.count))
+            accumulate(&sum, xs, range, expand(r.rows(range), ms, rows: range.count))
         }
         return sum
     }
@@ -69,7 +80,7 @@ public final class PatternOperator {
         var sum = Tensor.zeros(like: x, shape: [d, layout.coupledColumns])
         forEachChunk { range, xs, ms in
             let fitted = contract(product(xs, q), ms, rows: range.count)
-            accumulate(&sum, xs, expand(fitted, ms, rows: range.count))
+            accumulate(&sum, xs, range, expand(fitted, ms, rows: range.count))
         }
         return sum
     }
@@ -81,7 +92,7 @@ public final class PatternOperator {
         forEachChunk { range, xs, ms in
             var piece = signedExpand(r.rows(range), ms, rows: range.count)
             addCone(&piece, w.rows(range), ms, rowScale.rows(range), rows: range.count)
-            accumulate(&sum, xs, piece)
+            accumulate(&sum, xs, range, piece)
         }
         return sum
     }
@@ -118,12 +129,13 @@ public final class PatternOperator {
 
     private func product(_ rows: Tensor, _ u: Tensor) -> Tensor {
         flops += 2 * Double(rows.shape[0]) * Double(d) * Double(u.shape[1])
-        return rows.times(u)
+        return rows.thinProduct(u)
     }
 
-    private func accumulate(_ sum: inout Tensor, _ rows: Tensor, _ piece: Tensor) {
+    private func accumulate(_ sum: inout Tensor, _ rows: Tensor, _ range: Range<Int>, _ piece: Tensor) {
         flops += 2 * Double(rows.shape[0]) * Double(d) * Double(piece.shape[1])
-        sum.addProduct(rows.transposed(), piece)
+        let copy = transposes.isEmpty ? nil : transposes[range.lowerBound / chunk]
+        sum.addThinProduct(transposed: rows, piece, copy: copy)
     }
 
     /// Repeats coupled columns with both signs where the layout has signs.

@@ -64,7 +64,8 @@ public struct ModelTrainer {
         let raw = features * data.train.features.dtype.byteCount
         // The solver's own rows and a product of their size; of wide data, coordinates.
         let scaled = 2 * (d < columns ? rows * d : features)
-        let solve = (scaled + cones + 8 * d * m + 8 * rows * outputs) * element
+        let transposes = PatternOperator.keepsTransposes(of: [rows, d]) ? rows * d : 0
+        let solve = (scaled + transposes + cones + 8 * d * m + 8 * rows * outputs) * element
         return raw + solve + rows * sizes.patterns + 24 * d * d + Self.engineBytes
     }
 

@@ -37,11 +37,19 @@ public struct Operator: Sendable {
 
     /// Looks the operator up; traps when LibTorch does not know it, which is an error of this package.
     public init(_ name: String, _ overload: String = "") {
+        guard let found = Operator(ifKnown: name, overload) else {
+            preconditionFailure("no operator \(name).\(overload) in LibTorch \(Runtime.version)")
+        }
+        self = found
+    }
+
+    /// Looks up an operator that not every build of LibTorch has.
+    public init?(ifKnown name: String, _ overload: String = "") {
         var handle: OpaquePointer?
         var message: UnsafeMutablePointer<CChar>?
         guard ct_operator_find(name, overload, &handle, &message) == 0, let handle else {
-            let text = message.map { String(cString: $0) } ?? ""
-            preconditionFailure("no operator \(name).\(overload) in LibTorch \(Runtime.version): \(text)")
+            ct_string_free(message)
+            return nil
         }
         self.name = name
         self.handle = handle

@@ -25,6 +25,30 @@ struct LinearAlgebraTests {
         #expect(distance(sum, before + Matrix(a) * Matrix(b)) < tolerance)
     }
 
+    @Test(
+        "Thin products equal plain loops, whichever library makes them",
+        arguments: [
+            (1100, 5, 3), (1100, 200, 40), (1030, 3, 20), (1030, 2001, 70), (1025, 130, 130), (1024, 7, 1), (9, 4, 2),
+        ])
+    func thinProducts(rows: Int, depth: Int, columns: Int) {
+        for dtype in [DType.float32, .float64] {
+            let tolerance = dtype == .float32 ? 2e-6 * Double(max(rows, depth)).squareRoot() : 1e-12
+            var random = RandomSource(UInt64(rows + columns))
+            let a = random.tensor([rows, depth], dtype: dtype, scale: 0.1)
+            let (b, c) = (random.tensor([depth, columns], dtype: dtype), random.tensor([rows, columns], dtype: dtype))
+            #expect(distance(a.thinProduct(b), Matrix(a) * Matrix(b)) < tolerance)
+            #expect(
+                distance(a.thinProduct(b.transposed().contiguous().transposed()), Matrix(a) * Matrix(b)) < tolerance)
+            let start = random.tensor([depth, columns], dtype: dtype)
+            let expected = Matrix(start) + Matrix(a).transposed * Matrix(c)
+            for copy in [nil, a.transposed().contiguous()] {
+                var sum = start
+                sum.addThinProduct(transposed: a, c, copy: copy)
+                #expect(distance(sum, expected) < tolerance)
+            }
+        }
+    }
+
     @Test("Cholesky factors and triangular solves agree with Gaussian elimination")
     func cholesky() throws {
         var random = RandomSource(2)
