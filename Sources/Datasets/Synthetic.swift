@@ -71,7 +71,7 @@ public struct SyntheticData: Sendable {
             let (across, down) = (cos(angle) * 0.3, sin(angle) * 0.3)
             for pixel in 0..<pixels {
                 let (y, x) = (Double(pixel / side), Double(pixel % side))
-                let wave = 0.35 * sin(across * x + down * y + phase)
+                let wave = 0.15 * sin(across * x + down * y + phase)
                 for plane in 0..<3 {
                     // Uniform noise of deviation one.
                     let grain = (noise.uniform() - 0.5) * 3.464_101_615_137_754_6

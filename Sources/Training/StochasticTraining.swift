@@ -52,6 +52,7 @@ struct StochasticTraining {
         let network = Network(module, seed: settings.seed, dtype: dtype, device: device)
         let chosen = network.parameters.pairs.filter { trained?.contains($0.name) ?? true }
         let assignment = try rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
+        try settings.checkOverrides(rule.groups, chosen.map(\.name), assignment)
         dataHash = data.train.hash
         loader = BatchLoader(problem: problem, settings: settings)
         var fresh = TrainingState(

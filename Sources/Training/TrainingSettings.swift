@@ -12,6 +12,8 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     public var optimizer = "adamw"
     /// Its hyperparameters, the learning rate among them.
     public var optimizerSettings: [String: SettingValue] = [:]
+    /// Other hyperparameters, or another optimizer, for some parameters; the first that matches counts.
+    public var overrides: [ParameterOverride]?
     /// Schedule, by its name in the catalogue.
     public var schedule = "constant"
     /// Its hyperparameters.
@@ -135,10 +137,13 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     ///
     /// - Throws: `SettingError` for names and values that the catalogue does not have.
     public func rule() throws -> UpdateRule {
-        var rule = UpdateRule(try OptimizerCatalogue.make(optimizer, settings: optimizerSettings))
+        var rule = UpdateRule(groups: try parameterGroups())
         let isClosure = rule.groups.contains { $0.optimizer is any ClosureOptimizer }
         guard !isClosure || (clipping == nil && sharpnessRadius == nil) else {
             throw SettingError(optimizer, "evaluates the loss itself: gradients can be neither clipped nor sharpened")
+        }
+        guard !isClosure || rule.groups.count == 1 else {
+            throw SettingError(optimizer, "takes all parameters at once: leave the overrides out")
         }
         rule.clipping = clipping
         rule.lookahead = lookahead

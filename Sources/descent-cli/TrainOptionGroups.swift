@@ -23,6 +23,35 @@ struct Assignment: ExpressibleByArgument {
     }
 }
 
+/// `parameters:name=value`, as `--override` takes it.
+struct OverrideArgument: ExpressibleByArgument {
+    var parameters: String
+    var assignment: Assignment
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, let assignment = Assignment(argument: String(parts[1])) else {
+            return nil
+        }
+        (parameters, self.assignment) = (String(parts[0]), assignment)
+    }
+
+    /// One override for each pattern, in the order of their first arguments.
+    static func overrides(_ list: [OverrideArgument]) -> [ParameterOverride]? {
+        var result: [ParameterOverride] = []
+        for one in list {
+            let index = result.firstIndex { $0.parameters == one.parameters } ?? result.count
+            if index == result.count { result.append(ParameterOverride(one.parameters, settings: [:])) }
+            if one.assignment.name == "optimizer", case .word(let name) = one.assignment.value {
+                result[index].optimizer = name
+            } else {
+                result[index].settings[one.assignment.name] = one.assignment.value
+            }
+        }
+        return result.isEmpty ? nil : result
+    }
+}
+
 extension TrainingSettings.LossName: ExpressibleByArgument {}
 extension TrainingSettings.Precision: ExpressibleByArgument {}
 extension TrainingSettings.TimeUnit: ExpressibleByArgument {}
@@ -63,6 +92,13 @@ struct OptimizationOptions: ParsableArguments {
         name: .customLong("set"),
         help: ArgumentHelp("A hyperparameter of the optimizer; again for each.", valueName: "name=value"))
     var set: [Assignment] = []
+
+    @Option(
+        name: .customLong("override"),
+        help: ArgumentHelp(
+            "A hyperparameter, or optimizer=…, for some parameters: 'vectors:weight_decay=0', '*.bias:lr=0.1'; again for each.",
+            valueName: "parameters:name=value"))
+    var overrides: [OverrideArgument] = []
 
     @Option(
         help: ArgumentHelp(
@@ -178,6 +214,7 @@ struct TrainingSettingsBuilder {
         settings.optimizer = optimization.optimizer ?? settings.optimizer
         settings.optimizerSettings = Assignment.dictionary(optimization.set)
         if let lr = optimization.lr { settings.optimizerSettings["lr"] = .number(lr) }
+        settings.overrides = OverrideArgument.overrides(optimization.overrides)
         settings.schedule = optimization.schedule
         settings.scheduleSettings = Assignment.dictionary(optimization.scheduleSet)
         settings.scheduleUnit = optimization.scheduleUnit

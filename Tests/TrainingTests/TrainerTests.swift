@@ -71,6 +71,7 @@ struct TrainerTests {
         var averaged = TrainingSettings.small("adamw")
         averaged.averageDecay = 0.95
         averaged.clipping = .norm(1)
+        averaged.overrides = [ParameterOverride("vectors", optimizer: "sgd", settings: ["momentum": .number(0.9)])]
         averaged.schedule = "plateau"
         averaged.scheduleSettings = ["patience": .number(0)]
         var looking = TrainingSettings.small("sgd")
@@ -135,6 +136,35 @@ struct TrainerTests {
         #expect(try trained(settings, data).model.network.parameters.bits == first)
         settings.seed = 6
         #expect(try trained(settings, data).model.network.parameters.bits != first)
+    }
+
+    @Test("An override moves its parameters by its own settings, and the others by theirs")
+    func overrides() throws {
+        let data = try made("spirals")
+        var settings = TrainingSettings.small(epochs: 1)
+        let start = try Network(
+            ArchitectureCatalogue.make("mlp", settings: settings.modelSettings).network(
+                input: .features(2), outputs: 1), seed: settings.seed)
+        let plain = try trained(settings, data).model.network.parameters
+        settings.overrides = [ParameterOverride("vectors", settings: ["lr": .number(0)])]
+        let frozen = try trained(settings, data).model.network.parameters
+        settings.overrides = [
+            ParameterOverride("0.*", optimizer: "sgd", settings: ["lr": .number(0)]),
+            ParameterOverride("*", settings: [:]),
+        ]
+        let first = try trained(settings, data).model.network.parameters
+        for (name, value) in start.parameters.pairs {
+            let isBias = name.hasSuffix("bias")
+            #expect((frozen[name]!.doubles() == value.doubles()) == isBias, "\(name)")
+            #expect((first[name]!.doubles() == value.doubles()) == name.hasPrefix("0."), "\(name)")
+            #expect(plain[name]!.doubles() != value.doubles())
+        }
+        settings.overrides = [ParameterOverride("0.wieght", settings: [:])]
+        #expect(fault { _ = try trained(settings, data) }.contains("did you mean '0.weight'"))
+        settings.overrides = [ParameterOverride("*.bias", settings: ["lrr": .number(1)])]
+        #expect(fault { _ = try trained(settings, data) }.contains("did you mean 'lr'"))
+        settings.overrides = [ParameterOverride("*.bias", optimizer: "lbfgs", settings: [:])]
+        #expect(fault { _ = try trained(settings, data) }.contains("leave the overrides out"))
     }
 
     @Test("Accumulated batches equal one batch of their rows")
