@@ -16,8 +16,10 @@ extension Tensor: ColumnSource {}
 
 /// The row space of a wide matrix: `X = Z V'` with `Z = U Σ`, `n × r`, and orthonormal `V`, `d × r`.
 ///
-/// Norms of weights, patterns and ADMM iterates carry over exactly, so that a problem with `d > n` columns is solved
-/// with `r ≤ n`. `V` is never stored: `V W = X' (U Σ⁻¹ W)`. Every pass over `X` takes a block of columns at a time.
+/// Norms of weights, patterns and ADMM iterates carry over, so that a problem with `d > n` columns is solved with
+/// `r ≤ n`. Directions with an eigenvalue of `XX'` below `max(n, 64) · 1e-7 · λmax` (1e-15 in double precision) are left
+/// out: rounding makes them unsure. `V` is never stored: `V W = X' (U Σ⁻¹ W)`. Every pass over `X` takes a block of
+/// columns at a time.
 public struct RowSpace: Sendable {
     /// Coordinates of the rows, `n × r`.
     public let coordinates: Tensor
