@@ -57,14 +57,18 @@ public struct RowSpace: Sendable {
     public func lift(_ weights: Tensor, x: some ColumnSource) -> Tensor {
         let combined = basis.times(weights)
         var lifted = Tensor.zeros([x.shape[1], weights.shape[1]], dtype: x.dtype, device: x.device)
-        Self.forEachBlock(x) { lifted.setRows(from: $1.lowerBound, to: $0.transposedTimes(combined)) }
+        Self.forEachBlock(x) { block, range in
+            var piece = Tensor.zeros(like: lifted, shape: [range.count, weights.shape[1]])
+            piece.addThinProduct(transposed: block, combined)
+            lifted.setRows(from: range.lowerBound, to: piece)
+        }
         return lifted
     }
 
     /// Coordinates of weights on the columns: `V' W`, `r × m`.
     public func project(_ weights: Tensor, x: some ColumnSource) -> Tensor {
         var outputs = Tensor.zeros([x.shape[0], weights.shape[1]], dtype: x.dtype, device: x.device)
-        Self.forEachBlock(x) { outputs.add($0.times(weights.rows($1))) }
+        Self.forEachBlock(x) { outputs.add($0.thinProduct(weights.rows($1))) }
         return basis.transposedTimes(outputs)
     }
 
