@@ -51,7 +51,7 @@ let package = Package(
         library("Interchange"),
         library("RunLog"),
         library("Plots"),
-        library("Proximal", ["Torch"]),
+        library("Proximal", ["Torch", "Settings"]),
         library("Solvers", ["Torch"]),
         library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
         library("Settings"),
@@ -88,7 +88,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["Torch", "Proximal"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
         tests("TorchTests", ["Torch", "TestSupport"]),
-        tests("ProximalTests", ["Torch", "Proximal", "TestSupport"]),
+        tests("ProximalTests", ["Torch", "Settings", "Proximal", "TestSupport"], resources: [.copy("Resources")]),
         tests("SolversTests", ["Torch", "Solvers", "TestSupport"]),
         tests(
             "ConvexNetworksTests", ["Torch", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "TestSupport"],

@@ -10,14 +10,15 @@ import Proximal
 /// `descent list`
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Lists data sets, losses, formulations, optimizers, schedules and networks.",
+        commandName: "list",
+        abstract: "Lists data sets, losses, formulations, penalties, optimizers, schedules and networks.",
         discussion: """
             descent list optimizers --json   hyperparameters with ranges and defaults, capabilities, citations
             descent list networks --json     sizes with ranges and defaults
             """)
 
     enum Catalogue: String, ExpressibleByArgument, CaseIterable {
-        case datasets, losses, formulations, optimizers, schedules, networks, all
+        case datasets, losses, formulations, penalties, optimizers, schedules, networks, all
     }
 
     @Argument(help: "What to list.") var catalogue = Catalogue.all
@@ -51,6 +52,10 @@ struct ListCommand: ParsableCommand {
                 + SyntheticData.all.map { Entry(name: $0.name, summary: $0.summary) }
         case .losses: LossCatalogue.all.map { Entry(name: type(of: $0).name, summary: type(of: $0).summary) }
         case .formulations: Formulation.allCases.map { Entry(name: $0.rawValue, summary: $0.summary) }
+        case .penalties:
+            try PenaltyCatalogue.all.map {
+                try entry($0, capabilities: PenaltyCatalogue.capabilities(of: $0).map(\.rawValue))
+            }
         case .optimizers:
             try OptimizerCatalogue.all.map {
                 try entry($0, capabilities: OptimizerCatalogue.capabilities(of: $0).map(\.rawValue))
@@ -83,7 +88,7 @@ struct ListCommand: ParsableCommand {
         for (title, entries) in parts {
             print(title)
             for entry in entries {
-                print("  \(entry.name.padding(toLength: 20, withPad: " ", startingAt: 0))\(entry.summary)")
+                print("  \(entry.name.padding(toLength: 24, withPad: " ", startingAt: 0))\(entry.summary)")
             }
         }
     }

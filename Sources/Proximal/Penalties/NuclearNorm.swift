@@ -1,0 +1,58 @@
+import Settings
+import Torch
+
+/// `λ ‖W‖_*`, the sum of singular values of a matrix.
+public struct NuclearNormPenalty: ScaledPenalty {
+    /// Name on the command line.
+    public static let name = "nuclear"
+    /// One line of help.
+    public static let summary = "sum of singular values of matrices: the rank falls"
+    /// Where the method was published.
+    public static let citation = "Cai, Candès and Shen, SIAM J. Optim. 2010"
+    /// The hyperparameters with their ranges.
+    public static let hyperparameters: [Hyperparameter] = [.strength]
+
+    /// λ.
+    public var strength = 1e-3
+
+    private enum CodingKeys: String, CodingKey { case strength = "lambda" }
+
+    /// Creates the default penalty.
+    public init() {}
+
+    /// `λ ‖W‖_*`
+    public func value(_ w: Tensor) -> Double {
+        guard let (_, s, _) = try? w.svd() else { return .nan }
+        return strength * s.sumInDouble()
+    }
+
+    /// Singular value thresholding.
+    public func prox(_ w: Tensor, step: Double) -> Tensor { Self.thresholded(w, step * strength).matrix }
+
+    /// The thresholded matrix and its singular values, exact zeros included, largest first.
+    ///
+    /// Where the threshold is not small beside the largest singular value, the eigenvectors of the Gram matrix of the
+    /// smaller side do, at a fraction of the cost of a singular value decomposition; their squared conditioning would
+    /// blur smaller thresholds.
+    public static func thresholded(_ w: Tensor, _ threshold: Double) -> (matrix: Tensor, singularValues: Tensor) {
+        precondition(w.rank == 2, "the nuclear norm is that of a matrix, not of a tensor of shape \(w.shape)")
+        let isTall = w.shape[0] >= w.shape[1]
+        let a = isTall ? w : w.transposed()
+        if let (values, vectors) = try? a.transposedTimes(a).symmetricEigen() {
+            let s = values.clamped(min: 0).squareRoot()
+            let largest = s.max().scalar
+            let bound = w.dtype == .float64 ? 1e-6 : 3e-3
+            if threshold > bound * largest || largest == 0 {
+                let kept = (s - threshold).relu()
+                let factors = kept / s.clamped(min: w.dtype == .float64 ? 1e-300 : 1e-37)
+                let product = a.times((vectors * factors).times(vectors.transposed()))
+                let order = Array((0..<s.count).reversed())
+                return (isTall ? product : product.transposed(), kept.gathering(order))
+            }
+        }
+        guard let (u, s, v) = try? a.svd() else { return (w, Tensor.zeros(like: w, shape: [a.shape[1]])) }
+        let kept = (s - threshold).relu()
+        let product = (u * kept).times(v)
+        return (isTall ? product : product.transposed(), kept)
+    }
+}
