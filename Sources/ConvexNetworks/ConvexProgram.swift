@@ -33,7 +33,8 @@ public struct ConvexProgram {
     /// The smallest β at which all weights vanish, or an upper bound on it for ReLU.
     public func criticalPenalty() -> Double {
         let maps = PatternOperator(
-            x: x, mask: patterns.mask, layout: layout, rowScale: Tensor.zeros(like: x, shape: [x.shape[0]]))
+            x: x, mask: patterns.mask, layout: layout, rowScale: Tensor.zeros(like: x, shape: [x.shape[0]]),
+            isRepeated: false)
         let zero = Tensor.zeros(like: y)
         let gradient = maps.adjoint(loss.gradient(zero, y))
         let perGroup = layout.isSigned ? max(1, columnsPerGroup / 2) : columnsPerGroup
@@ -46,7 +47,8 @@ public struct ConvexProgram {
         let (n, d, m) = (x.shape[0], x.shape[1], layout.columns)
         let cone = layout.formulation == .relu ? n * m : 0
         let outputs = 6 * n * layout.outputs
-        return (cone + outputs + 8 * d * m + n * d) * element + n * layout.patterns + 24 * d * d
+        let copies = PatternOperator.keepsTransposes(of: [n, d]) ? 2 : 1
+        return (cone + outputs + 8 * d * m + copies * n * d) * element + n * layout.patterns + 24 * d * d
     }
 }
 

@@ -63,7 +63,8 @@ public struct ConvexSettings: Sendable {
     public var sharing = OutputSharing.automatic
     /// Passes of the stochastic run, when patterns come from one; nil for the default of the data's size.
     public var epochs: Double?
-    /// What the stochastic run begins with; nil for random weights.
+    /// What the stochastic run of `.network` begins with, with at most as many units; nil for random weights. The fit
+    /// returns it where nothing better was found.
     public var initialNetwork: TwoLayerNetwork?
     /// Penalty β of the group lasso, for the loss without 1/n; > 0.
     public var penalty = 1.0

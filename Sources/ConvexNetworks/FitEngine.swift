@@ -94,7 +94,9 @@ struct FitEngine {
 
     /// The network that the settings bring, as the solve sees it.
     private var given: TwoLayerNetwork? {
-        settings.initialNetwork.map { unlifted($0.converted(like: x)).balanced() }
+        guard case .network(let units) = settings.patterns, let network = settings.initialNetwork else { return nil }
+        precondition(network.units <= units, "a start of \(network.units) units for a run of \(units)")
+        return unlifted(network.converted(like: x)).balanced()
     }
 
     /// The network in the coordinates of the solve.
@@ -190,12 +192,25 @@ struct FitEngine {
         let mask = ActivationPatterns.mask(x, gates)
         let open = mask.to(.float32).sum(0).doubles()
         let kept = open.indices.filter { open[$0] > 0 }
+        guard !kept.isEmpty else { return emptyProgram() }
         let patterns = ActivationPatterns(
             gates: gates.gathering(kept, dimension: 1), mask: mask.gathering(kept, dimension: 1).contiguous(),
             kept: kept)
         let directions = (output / sizes.unsqueezed(1)).gathering(kept)
         let start = (hidden * sizes).gathering(kept, dimension: 1)
         return (program(patterns: patterns, directions: directions), start)
+    }
+
+    /// The program where no unit of a network is open on any row: one random pattern, along the steepest descent.
+    private func emptyProgram() -> (ConvexProgram, Tensor?) {
+        let sampled = ActivationPatterns.sampled(x: x, count: 8, seed: settings.seed)
+        let open = sampled.mask.to(.float32).sum(0).doubles()
+        let widest = open.indices.max { open[$0] < open[$1] } ?? 0
+        let patterns = ActivationPatterns(x: x, gates: sampled.gates.columns(widest..<widest + 1).contiguous())
+        let slope = -patterns.mask.to(x.dtype).transposedTimes(loss.gradient(Tensor.zeros(like: y), y))
+        let length = slope.norm
+        let direction = length > 0 ? slope / length : Tensor.full(slope.shape, 1, dtype: x.dtype, device: x.device)
+        return (program(patterns: patterns, directions: direction), nil)
     }
 
     // MARK: Solve and grow

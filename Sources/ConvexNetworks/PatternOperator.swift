@@ -4,7 +4,7 @@ import Torch
 ///
 /// `F u = Σ_i D_i X u_i` (paper eq. 6) and `G u = (E_i X u_i)_i` are never formed. A pass multiplies a chunk of rows
 /// with the variable, does the element-wise work while the product is in cache, and accumulates `X'` times the
-/// result, so memory beyond the data stays at one chunk.
+/// result, so memory beyond the data stays at one chunk, and a transposed copy of data that are not too large.
 public final class PatternOperator {
     /// The features, `n × d`.
     public let x: Tensor
@@ -20,7 +20,7 @@ public final class PatternOperator {
     /// Rows in one chunk.
     let chunk: Int
     /// The transposes of the chunks, where memory allows; products with them are the most frequent ones.
-    private let transposes: [Tensor]
+    let transposes: [Tensor]
     /// Products of matrices done so far, in floating-point operations.
     public private(set) var flops = 0.0
 
@@ -30,11 +30,17 @@ public final class PatternOperator {
     public var d: Int { x.shape[1] }
 
     /// Creates the maps.
-    public convenience init(x: Tensor, mask: Tensor, layout: BlockLayout, rowScale: Tensor) {
-        self.init(x: x, mask: mask, layout: layout, rowScale: rowScale, usesKernels: x.device.kind == .cpu)
+    ///
+    /// - Parameter isRepeated: whether many passes will come, for which transposes are worth their memory.
+    public convenience init(
+        x: Tensor, mask: Tensor, layout: BlockLayout, rowScale: Tensor, isRepeated: Bool = true
+    ) {
+        self.init(
+            x: x, mask: mask, layout: layout, rowScale: rowScale, usesKernels: x.device.kind == .cpu,
+            isRepeated: isRepeated)
     }
 
-    init(x: Tensor, mask: Tensor, layout: BlockLayout, rowScale: Tensor, usesKernels: Bool) {
+    init(x: Tensor, mask: Tensor, layout: BlockLayout, rowScale: Tensor, usesKernels: Bool, isRepeated: Bool = true) {
         precondition(mask.shape == [x.shape[0], layout.patterns], "mask \(mask.shape) for x \(x.shape)")
         self.x = x
         self.mask = mask
@@ -45,11 +51,11 @@ public final class PatternOperator {
         let elements = x.device.kind == .cpu ? 2_000_000 : 200_000_000
         let chunk = max(64, elements / max(1, layout.columns))
         self.chunk = chunk
+        let n = x.shape[0]
+        let gains = isRepeated && Self.keepsTransposes(of: x.shape) && x.rows(0..<min(chunk, n)).gainsFromCopy
         transposes =
-            Self.keepsTransposes(of: x.shape) && x.gainsFromCopy
-            ? stride(from: 0, to: x.shape[0], by: chunk).map {
-                x.rows($0..<min(x.shape[0], $0 + chunk)).transposed().contiguous()
-            } : []
+            gains
+            ? stride(from: 0, to: n, by: chunk).map { x.rows($0..<min(n, $0 + chunk)).transposed().contiguous() } : []
     }
 
     /// Whether features of this shape are small enough to be held twice.

@@ -20,7 +20,8 @@ public struct DataError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// The whole error on one line: `SUBJECT: PROBLEM. ADVICE.`
     public var description: String {
-        let text = advice.isEmpty ? "\(subject): \(problem)." : "\(subject): \(problem). \(advice)."
+        let end = problem.hasSuffix("?") ? "" : "."
+        let text = "\(subject): \(problem)\(end)" + (advice.isEmpty ? "" : " \(advice).")
         // Names from a file may hold control characters, which would break the line.
         return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? " " : $0 }))
     }

@@ -41,12 +41,14 @@ enum FusedKernels {
         if p.dtype == .float64 {
             pass(Double.self, &p, [g], &states) { count, p, reads, writes in
                 ck_yogi_f64(
-                    p, reads[0], writes[0], writes[1], count, c.rate, c.beta1, c.beta2, 1 / c.root, c.eps, c.shrink)
+                    p, reads[0], writes[0], writes[1], count, c.rate, c.beta1, 1 - c.beta1, 1 - c.beta2, 1 / c.root,
+                    c.eps, c.shrink)
             }
         } else {
             pass(Float.self, &p, [g], &states) { count, p, reads, writes in
                 ck_yogi_f32(
-                    p, reads[0], writes[0], writes[1], count, Float(c.rate), Float(c.beta1), Float(c.beta2),
+                    p, reads[0], writes[0], writes[1], count, Float(c.rate), Float(c.beta1), Float(1 - c.beta1),
+                    Float(1 - c.beta2),
                     Float(1 / c.root), Float(c.eps), Float(c.shrink))
             }
         }
@@ -60,12 +62,13 @@ enum FusedKernels {
         var states = [taken(&m)]
         if p.dtype == .float64 {
             pass(Double.self, &p, [g], &states) { count, p, reads, writes in
-                ck_lion_f64(p, reads[0], writes[0], count, rate, beta1, beta2, shrink)
+                ck_lion_f64(p, reads[0], writes[0], count, rate, beta1, 1 - beta1, beta2, 1 - beta2, shrink)
             }
         } else {
             pass(Float.self, &p, [g], &states) { count, p, reads, writes in
                 ck_lion_f32(
-                    p, reads[0], writes[0], count, Float(rate), Float(beta1), Float(beta2), Float(shrink))
+                    p, reads[0], writes[0], count, Float(rate), Float(beta1), Float(1 - beta1), Float(beta2),
+                    Float(1 - beta2), Float(shrink))
             }
         }
         m = states[0]
@@ -80,12 +83,14 @@ enum FusedKernels {
         if p.dtype == .float64 {
             pass(Double.self, &p, [g, x0], &states) { count, p, reads, writes in
                 ck_madgrad_f64(
-                    p, reads[0], writes[0], writes[1], reads[1], count, lambda, momentum, eps, weightDecay)
+                    p, reads[0], writes[0], writes[1], reads[1], count, lambda, momentum, 1 - momentum, eps, weightDecay
+                )
             }
         } else {
             pass(Float.self, &p, [g, x0], &states) { count, p, reads, writes in
                 ck_madgrad_f32(
-                    p, reads[0], writes[0], writes[1], reads[1], count, Float(lambda), Float(momentum), Float(eps),
+                    p, reads[0], writes[0], writes[1], reads[1], count, Float(lambda), Float(momentum),
+                    Float(1 - momentum), Float(eps),
                     Float(weightDecay))
             }
         }

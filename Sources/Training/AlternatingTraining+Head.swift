@@ -27,7 +27,8 @@ extension AlternatingTraining {
         let isChoice = head.choosesPenalty && round > 0 && (round + 1) & round == 0
         let held = isChoice ? watch.measure("features") { heldFeatures(features.scale) } : nil
         var best: (solution: ConvexSolution, penalty: Double, loss: Double)?
-        for penalty in isChoice ? [3 * last, last, last / 3] : [last] {
+        // Heads that are all empty have the same loss: the smallest penalty comes first.
+        for penalty in isChoice ? [last / 3, last, 3 * last] : [last] {
             guard let solution = try solve(features, from: start, penalty: penalty, observe) else { return nil }
             let loss = held.map { self.loss.value(solution.network.predict($0.z), $0.y) } ?? 0
             if best == nil || loss < best?.loss ?? .infinity { best = (solution, penalty, loss) }
@@ -47,6 +48,9 @@ extension AlternatingTraining {
         run.state.progress.history[last].relativeGap = solution.certificate.relativeGap
         run.state.progress.history[last].penalty = run.state.progress.headPenalty
         event.point = run.state.progress.history[last]
+        // A checkpoint written now must hold them too.
+        let current = run.event(nil)
+        (event.writeCheckpoint, event.model) = (current.writeCheckpoint, current.model)
         event.progress.objective = solution.certificate.objective
         event.progress.relativeGap = solution.certificate.relativeGap
         return event

@@ -28,15 +28,7 @@ struct AlternatingTraining {
         let target = Device(device) ?? .cpu
         let architecture = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
         let rule = try settings.rule()
-        guard !(rule.groups.contains { $0.optimizer is any ClosureOptimizer }) || head.solves == .never else {
-            throw SettingError(settings.optimizer, "sees all parameters at once and cannot train features alone")
-        }
-        let averages = rule.averageDecay != nil || rule.groups.contains { $0.optimizer is any AveragingOptimizer }
-        guard !averages || head.solves == .never else {
-            throw SettingError(
-                settings.optimizer, "evaluates averages, whose features the head would not be solved on: leave them out"
-            )
-        }
+        if head.solves != .never { try Self.check(rule) }
         let schedule = try ScheduleCatalogue.make(settings.schedule, settings: settings.scheduleSettings)
         let watch = Stopwatch()
         let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: target) }
@@ -66,6 +58,23 @@ struct AlternatingTraining {
             settings: settings, device: target, data: data, problem: problem, architecture: architecture,
             module: network, rule: rule, schedule: schedule, trained: head.solves == .never ? nil : features,
             watch: watch, checkpoint: checkpoint)
+    }
+
+    /// Throws where the optimizer cannot train features alone.
+    private static func check(_ rule: UpdateRule) throws {
+        for optimizer in rule.groups.map(\.optimizer) {
+            let name = type(of: optimizer).name
+            if optimizer is any ClosureOptimizer {
+                throw SettingError(name, "sees all parameters at once and cannot train features alone")
+            }
+            if optimizer is any AveragingOptimizer {
+                throw SettingError(name, "evaluates averages, whose features the head would not be solved on")
+            }
+        }
+        if rule.averageDecay != nil {
+            throw SettingError(
+                "averageDecay", "makes averages, whose features the head would not be solved on: leave it out")
+        }
     }
 
     /// Targets as the convex loss wants them.
@@ -116,9 +125,13 @@ struct AlternatingTraining {
                 break
             }
         }
-        if termination == .validationStalled, head.solves == .every, let solution = try solveHead(observe) {
+        if termination == .validationStalled, head.solves == .every {
             // The features have moved since the last solve.
-            _ = noted(solution, run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
+            if let solution = try solveHead(observe) {
+                _ = noted(solution, run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
+            } else {
+                termination = .cancelled
+            }
         }
         run.announceEnd(observe)
         let method = head.solves == .never ? run.settings.optimizer : "cronos-am"

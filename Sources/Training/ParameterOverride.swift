@@ -55,7 +55,8 @@ extension TrainingSettings {
         for (group, positions) in zip(groups, assignment).dropFirst() where positions.isEmpty {
             throw SettingError(
                 "overrides",
-                "no parameter is left for '\(group.name)'\(NearestNames.hint(for: group.name, among: names))")
+                "no parameter is left for '\(group.name)'\(NearestNames.hint(for: group.name, among: names + ["vectors"]))"
+            )
         }
     }
 }

@@ -138,12 +138,14 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     /// - Throws: `SettingError` for names and values that the catalogue does not have.
     public func rule() throws -> UpdateRule {
         var rule = UpdateRule(groups: try parameterGroups())
-        let isClosure = rule.groups.contains { $0.optimizer is any ClosureOptimizer }
-        guard !isClosure || (clipping == nil && sharpnessRadius == nil) else {
-            throw SettingError(optimizer, "evaluates the loss itself: gradients can be neither clipped nor sharpened")
-        }
-        guard !isClosure || rule.groups.count == 1 else {
-            throw SettingError(optimizer, "takes all parameters at once: leave the overrides out")
+        if let closure = rule.groups.first(where: { $0.optimizer is any ClosureOptimizer })?.optimizer {
+            let name = type(of: closure).name
+            guard clipping == nil, sharpnessRadius == nil else {
+                throw SettingError(name, "evaluates the loss itself: gradients can be neither clipped nor sharpened")
+            }
+            guard rule.groups.count == 1 else {
+                throw SettingError(name, "takes all parameters at once: leave the overrides out")
+            }
         }
         rule.clipping = clipping
         rule.lookahead = lookahead

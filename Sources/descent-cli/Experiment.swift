@@ -149,7 +149,7 @@ struct Experiment: Codable {
         do {
             let made = try JSONDecoder().decode(TrainingSettings.self, from: JSONEncoder().encode(merged))
             let known = try JSONDecoder().decode(SettingTree.self, from: JSONEncoder().encode(made))
-            if let stray = merged.firstName(missingIn: known) {
+            if let stray = merged.firstName(missingIn: known, of: made) {
                 throw DataError(
                     subject: "method '\(method.name)'", problem: "there is no setting '\(stray.name)'\(stray.hint)",
                     advice: "Settings have the names and values of a run's config.json")
@@ -169,10 +169,14 @@ struct Experiment: Codable {
 enum SettingTree: Codable, Equatable {
     case value(SettingValue)
     case object([String: SettingTree])
+    /// Several objects; lists of values are values.
+    case list([SettingTree])
 
     init(from decoder: any Decoder) throws {
         if let object = try? decoder.singleValueContainer().decode([String: SettingTree].self) {
             self = .object(object)
+        } else if let list = try? decoder.singleValueContainer().decode([[String: SettingTree]].self), !list.isEmpty {
+            self = .list(list.map { .object($0) })
         } else {
             self = .value(try SettingValue(from: decoder))
         }
@@ -184,18 +188,36 @@ enum SettingTree: Codable, Equatable {
         case .object(let object):
             var container = encoder.singleValueContainer()
             try container.encode(object)
+        case .list(let list):
+            var container = encoder.singleValueContainer()
+            try container.encode(list)
         }
     }
 
-    /// The first name that another tree does not have, behind those it stands in, with the nearest ones that it has.
-    func firstName(missingIn other: SettingTree) -> (name: String, hint: String)? {
+    /// The first name that another tree does not have, behind those it stands in, with the nearest ones.
+    ///
+    /// - Parameter value: what `other` was made from; its properties are the names to choose from, since a tree lacks
+    ///   those that are nil.
+    func firstName(missingIn other: SettingTree, of value: Any?) -> (name: String, hint: String)? {
+        if case .list(let own) = self, case .list(let known) = other {
+            return zip(own, known).lazy.compactMap { $0.firstName(missingIn: $1, of: nil) }.first
+        }
         guard case .object(let own) = self, case .object(let known) = other else { return nil }
+        let properties = value.map { Mirror(reflecting: $0).children } ?? Mirror(reflecting: ()).children
         // A null is a setting left away.
-        for (name, value) in own.sorted(by: { $0.key < $1.key }) where value != .value(.null) {
+        for (name, tree) in own.sorted(by: { $0.key < $1.key }) where tree != .value(.null) {
             guard let match = known[name] else {
-                return (name, NearestNames.hint(for: name, among: known.keys.sorted()))
+                let names = Set(known.keys).union(properties.compactMap(\.label))
+                return (name, NearestNames.hint(for: name, among: names.sorted()))
             }
-            if let inner = value.firstName(missingIn: match) { return (name + "." + inner.name, inner.hint) }
+            let inner = properties.first { $0.label == name }?.value
+            let unwrapped = inner.flatMap { value in
+                let mirror = Mirror(reflecting: value)
+                return mirror.displayStyle == .optional ? mirror.children.first?.value : value
+            }
+            if let found = tree.firstName(missingIn: match, of: unwrapped) {
+                return (name + "." + found.name, found.hint)
+            }
         }
         return nil
     }

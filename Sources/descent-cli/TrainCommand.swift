@@ -10,29 +10,6 @@ import Training
 
 extension ConvexHead.Solves: ExpressibleByArgument {}
 
-/// A number above 0, or `auto`.
-enum HeadPenalty: ExpressibleByArgument, CustomStringConvertible {
-    case fixed(Double)
-    case chosen
-
-    init?(argument: String) {
-        if argument == "auto" {
-            self = .chosen
-        } else if let number = Double(argument), number > 0, number.isFinite {
-            self = .fixed(number)
-        } else {
-            return nil
-        }
-    }
-
-    var description: String {
-        switch self {
-        case .fixed(let number): Format.number(number)
-        case .chosen: "auto"
-        }
-    }
-}
-
 /// A head that is solved as a convex program.
 struct HeadOptions: ParsableArguments {
     enum Head: String, ExpressibleByArgument, CaseIterable {
@@ -65,9 +42,10 @@ struct HeadOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Penalty of the head for each row, or auto: chosen by the loss on the rows of --validation.",
-            valueName: "number"))
-    var headPenalty = HeadPenalty.fixed(ConvexHead().penalty)
+            """
+            Penalty of the head for each row, or auto: from 0.03 on, chosen by the loss on the rows of --validation.
+            """, valueName: "number|auto"))
+    var headPenalty = "0.03"
 
     @Option(
         parsing: .unconditional, help: ArgumentHelp("Rows that convex solves use; all unless given.", valueName: "rows")
@@ -85,9 +63,17 @@ struct HeadOptions: ParsableArguments {
             throw ValidationError("--solve-every \(solveEvery): give a number above 0, at most 1000000.")
         }
         if headIterations < 1 { throw ValidationError("--head-iterations \(headIterations): give at least 1.") }
+        guard headPenalty == "auto" || headPenaltyNumber.map({ $0 > 0 && $0.isFinite }) == true else {
+            throw ValidationError("--head-penalty \(headPenalty): give a number above 0, or auto.")
+        }
+        if headPenalty == "auto", head != .convex {
+            throw ValidationError("--head-penalty auto chooses between solves: give --head convex with it.")
+        }
         if !(batchGrowth >= 1) { throw ValidationError("--batch-growth \(batchGrowth): give at least 1.") }
         if let headRows, headRows < 2 { throw ValidationError("--head-rows \(headRows): give at least 2.") }
     }
+
+    private var headPenaltyNumber: Double? { Double(headPenalty) }
 
     var settings: ConvexHead? {
         guard head != .own else { return nil }
@@ -96,10 +82,8 @@ struct HeadOptions: ParsableArguments {
         settings.units = headUnits
         settings.interval = solveEvery
         settings.iterations = headIterations
-        switch headPenalty {
-        case .fixed(let penalty): settings.penalty = penalty
-        case .chosen: settings.choosesPenalty = true
-        }
+        settings.penalty = headPenaltyNumber ?? settings.penalty
+        settings.choosesPenalty = headPenalty == "auto"
         settings.rows = headRows
         settings.batchGrowth = batchGrowth
         return settings

@@ -42,8 +42,8 @@ struct OverrideArgument: ExpressibleByArgument {
         for one in list {
             let index = result.firstIndex { $0.parameters == one.parameters } ?? result.count
             if index == result.count { result.append(ParameterOverride(one.parameters, settings: [:])) }
-            if one.assignment.name == "optimizer", case .word(let name) = one.assignment.value {
-                result[index].optimizer = name
+            if one.assignment.name == "optimizer" {
+                result[index].optimizer = one.assignment.value.text
             } else {
                 result[index].settings[one.assignment.name] = one.assignment.value
             }
@@ -96,7 +96,11 @@ struct OptimizationOptions: ParsableArguments {
     @Option(
         name: .customLong("override"),
         help: ArgumentHelp(
-            "A hyperparameter, or optimizer=…, for some parameters: 'vectors:weight_decay=0', '*.bias:lr=0.1'; again for each.",
+            """
+            A setting of the optimizer for some parameters, by a name with * and ?, or vectors, all with fewer than two \
+            dimensions: '*.bias:lr=0.1', 'vectors:weight_decay=0'. The first that matches a parameter counts. With \
+            'NAME:optimizer=sgd' they have that optimizer, and none of the settings of the others. Again for each.
+            """,
             valueName: "parameters:name=value"))
     var overrides: [OverrideArgument] = []
 

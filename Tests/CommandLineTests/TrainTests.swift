@@ -124,7 +124,8 @@ struct TrainTests {
         let folders = try FileManager.default.contentsOfDirectory(atPath: scratch.folder + "/c/runs")
         for summary in summaries {
             let method = summary["method"] as? String ?? ""
-            let runs = folders.filter { $0.wholeMatch(of: try! Regex("\\(method)(-[0-9.e-]+)?-seed0")) != nil }
+            let pattern = "^\(method)(-[-0-9.e]+)?-seed0$"
+            let runs = folders.filter { $0.range(of: pattern, options: .regularExpression) != nil }
             let finals = runs.compactMap { name -> Double? in
                 let points = report("c/runs/\(name)/report.json")["history"] as? [[String: Any]] ?? []
                 return points.compactMap { ($0["testScore"] ?? $0["testAccuracy"]) as? Double }.last
@@ -157,12 +158,19 @@ struct TrainTests {
         try scratch.write("x.yaml", text.utf8)
         let run = try scratch.run("compare", "x.yaml", "--out", "c", "--json", "--quiet")
         let summary = (run.json["summaries"] as? [[String: Any]])?.first ?? [:]
+        let settings = "epochs: 1, overrides: [{parameters: vectors, settings: {lr: 0}}],"
+        try scratch.write("z.yaml", text.replacingOccurrences(of: "epochs: 1,", with: settings).utf8)
+        #expect(try scratch.run("compare", "z.yaml", "--out", "z", "--quiet").status == 0)
+        let hint = text.replacingOccurrences(of: "epochs: 1,", with: "epochs: 1, patiense: 2,")
+        try scratch.write("w.yaml", hint.utf8)
+        #expect(try scratch.run("compare", "w.yaml", "--out", "w").errors.contains("did you mean 'patience'?"))
         #expect(run.status == 0 && summary["failures"] as? Int == 1 && summary["runs"] as? Int == 2)
         for (mistake, message) in [
             ("optimizer: sgd", "optimizer: sdg"), ("seeds: [0]", "seeds: []"), ("epochs: 1", "epoch: 1"),
             ("goal: 0.5", "gaol: 0.5"), ("rates:", "rate:"), ("goal: 0.5", "goal: 0.5\nparallel: 0"),
             ("epochs: 1,", "epochs: 1, augmentation: {flip: true},"), ("epochs: 1,", "epochs: 1, model: resnt18,"),
             ("epochs: 1,", "epochs: 1, batch: 0,"), ("[1.0e-3,", "[-1.0,"),
+            ("epochs: 1,", "epochs: 1, overrides: [{parameters: vectors, setings: {lr: 0}}],"),
         ] {
             try scratch.write("y.yaml", text.replacingOccurrences(of: mistake, with: message).utf8)
             let wrong = try scratch.run("compare", "y.yaml", "--out", "d")

@@ -115,6 +115,26 @@ struct OperatorTests {
         expectSamePasses(composed, fused, tolerance: 10 * kind.tolerance)
     }
 
+    @Test("Kept transposes change no pass, over more chunks than one")
+    func transposes() {
+        var random = RandomSource(12)
+        let x = random.tensor([2_500, 64], dtype: .float32, scale: 0.2)
+        let mask = random.mask(2_500, 600)
+        let layout = BlockLayout(patterns: 600, outputs: 1, formulation: .relu, coupling: .perOutput)
+        let scale = random.tensor([2_500], dtype: .float32).absolute()
+        func maps(_ isRepeated: Bool) -> PatternOperator {
+            PatternOperator(x: x, mask: mask, layout: layout, rowScale: scale, isRepeated: isRepeated)
+        }
+        #if arch(x86_64) && os(Linux)
+            #expect(maps(true).transposes.map(\.shape) == [[64, 1666], [64, 834]])
+        #endif
+        #expect(maps(false).transposes.isEmpty)
+        expectSamePasses(maps(false), maps(true), tolerance: 1e-4)
+        let wide = BlockLayout(patterns: 1_200, outputs: 1, formulation: .relu, coupling: .perOutput)
+        let chunked = PatternOperator(x: x, mask: random.mask(2_500, 1_200), layout: wide, rowScale: scale)
+        #expect(chunked.chunk < 1024 && chunked.transposes.isEmpty)
+    }
+
     @Test("One thread and two threads agree to round-off", arguments: Layouts.names)
     func threads(name: String) {
         var random = RandomSource(9)

@@ -31,6 +31,10 @@ struct LinearAlgebraTests {
             (1100, 5, 3), (1100, 200, 40), (1030, 3, 20), (1030, 2001, 70), (1025, 130, 130), (1024, 7, 1), (9, 4, 2),
         ])
     func thinProducts(rows: Int, depth: Int, columns: Int) {
+        #if arch(x86_64) && os(Linux)
+            // Both libraries are there, or the test compares one with itself.
+            #expect(Tensor.zeros([1024, 64]).gainsFromCopy)
+        #endif
         for dtype in [DType.float32, .float64] {
             let tolerance = dtype == .float32 ? 2e-6 * Double(max(rows, depth)).squareRoot() : 1e-12
             var random = RandomSource(UInt64(rows + columns))

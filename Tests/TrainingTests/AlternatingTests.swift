@@ -137,6 +137,27 @@ struct AlternatingTests {
         #expect(fixed.validationScore! < report.validationScore!)
     }
 
+    @Test("A penalty that empties every head falls by choice, and one unit is enough for a head")
+    func emptyHeads() throws {
+        let data = try made("spirals")
+        var settings = settings(.every, epochs: 8)
+        settings.head?.choosesPenalty = true
+        settings.head?.penalty = 100
+        settings.validation = 0.2
+        let (_, report) = try trained(settings, data)
+        let penalties = report.history.compactMap(\.penalty)
+        #expect(zip(penalties, penalties.dropFirst()).allSatisfy { $0 >= $1 } && penalties.last! < 5)
+        for seed in 0..<4 as Range<UInt64> {
+            var single = self.settings(.every, epochs: 6)
+            single.modelSettings = ["hidden": .list([.number(4), .number(4), .number(2)])]
+            single.seed = seed
+            single.head?.units = 1
+            single.head?.penalty = 0.3
+            let (_, one) = try trained(single, data)
+            #expect(one.history.last?.objective?.isFinite == true)
+        }
+    }
+
     @Test("A run stopped in the middle of a solve goes on to the same result", arguments: [1, 2, 5, 9])
     func stoppedSolve(event: Int) throws {
         let data = try made("spirals")
@@ -166,7 +187,7 @@ struct AlternatingTests {
         #expect(report.steps == 56 && report.epochs == 3)
     }
 
-    @Test("A loss without a convex solver, and networks without features, are refused")
+    @Test("A loss without a convex solver is refused")
     func errors() throws {
         var absolute = settings(.every)
         absolute.loss = .absolute
