@@ -76,7 +76,7 @@ struct FitCommand: ParsableCommand {
             }
         }
         try printResult(report, folder)
-        if running.requireConvergence, report.termination != Termination.converged.rawValue { throw ExitCode(2) }
+        if solver.requireConvergence, report.termination != Termination.converged.rawValue { throw ExitCode(2) }
         if report.termination == Termination.cancelled.rawValue { throw ExitCode(130) }
     }
 

@@ -257,6 +257,9 @@ struct SolverOptions: ParsableArguments {
     @Option(help: "cpu, cuda or cuda:1.")
     var device = "cpu"
 
+    @Flag(help: "Exit with status 2 when the tolerance was not reached.")
+    var requireConvergence = false
+
     func validate() throws {
         if !(tolerance > 0 && tolerance.isFinite) {
             throw ValidationError("--tolerance \(tolerance): give a number above 0.")
@@ -311,7 +314,9 @@ struct RunOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: ArgumentHelp("Seed of everything random.", valueName: "number"))
     var seed: UInt64 = 0
 
-    @Option(help: ArgumentHelp("Run folder; runs/NAME unless given.", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp(
+            "Run folder; runs/NAME, or runs/NAME-train of descent train, unless given.", valueName: "folder"))
     var out: String?
 
     @Flag(help: "Continue the interrupted run in the run folder, with the same other arguments.")
@@ -322,9 +327,6 @@ struct RunOptions: ParsableArguments {
 
     @Flag(help: "No progress and no summary.")
     var quiet = false
-
-    @Flag(help: "Exit with status 2 when the tolerance was not reached.")
-    var requireConvergence = false
 
     func validate() throws {
         if let threads, !(1...1024).contains(threads) {
