@@ -68,7 +68,6 @@ enum Op {
     static let diagonal = Operator("aten::diagonal")
     static let oneHot = Operator("aten::one_hot")
     static let choleskyEx = Operator("aten::linalg_cholesky_ex")
-    static let choleskySolve = Operator("aten::cholesky_solve")
     static let solveTriangular = Operator("aten::linalg_solve_triangular")
     static let eigh = Operator("aten::linalg_eigh")
     static let qr = Operator("aten::linalg_qr")
