@@ -16,23 +16,16 @@ public struct GroupLasso: Sendable, Equatable, Codable {
         self.columnsPerGroup = columnsPerGroup
     }
 
+    private var grouping: Grouping { Grouping(.inputs, width: columnsPerGroup) }
+
     /// The group norms of a `d × M` matrix, shape `M / columnsPerGroup`.
-    public func norms(_ u: Tensor) -> Tensor {
-        let squares = u.squared().sum(0)
-        return (columnsPerGroup == 1 ? squares : squares.reshaped(-1, columnsPerGroup).sum(1)).squareRoot()
-    }
+    public func norms(_ u: Tensor) -> Tensor { grouping.norms(u) }
 
     /// The penalty's value.
     public func value(_ u: Tensor) -> Double { strength * norms(u).sumInDouble() }
 
     /// The proximal operator `argmin_v step·β Σ‖v_b‖ + ½‖v − u‖²`: block soft-thresholding.
-    public func prox(_ u: Tensor, step: Double) -> Tensor {
-        let norms = norms(u)
-        // A floor below every norm of interest keeps 0/0 out.
-        let divisor = norms.clamped(min: norms.dtype == .float64 ? 1e-300 : 1e-30)
-        let factors = ((norms - strength * step) / divisor).clamped(min: 0)
-        return u * spread(factors)
-    }
+    public func prox(_ u: Tensor, step: Double) -> Tensor { grouping.softThresholded(u, strength * step) }
 
     /// `u_b / ‖u_b‖`, zero for groups of zeros: a subgradient of the sum of norms.
     public func directions(_ u: Tensor) -> Tensor { u / spread(norms(u).clamped(min: 1e-15)) }

@@ -125,32 +125,32 @@ extension Tensor {
 
     /// Sum of products of corresponding elements, accumulated in double precision for tensors of any float type.
     public func dot(_ other: Tensor) -> Double {
-        guard device.kind == .cpu, dtype == other.dtype, shape == other.shape, dtype == .float32 || dtype == .float64
+        guard mayUseBlocks, dtype == other.dtype, shape == other.shape, device == other.device
         else { return (self * other).sumInDouble() }
-        let second = other.contiguous().reshaped(-1)
-        return blocks.reduce(0) { sum, block in
-            let (a, b) = (block.tensor.to(.float64), second.rows(block.range).to(.float64))
-            return sum + Op.dot(.tensor(a), .tensor(b)).scalar
-        }
+        return zip(blocks, other.blocks).reduce(0) { $0 + Op.dot(.tensor($1.0), .tensor($1.1)).scalar }
     }
     /// Sum of all elements, accumulated in double precision.
     public func sumInDouble() -> Double {
-        guard device.kind == .cpu, dtype == .float32 else { return Op.sumAll(.tensor(self), .dtype(.float64)).scalar }
-        return blocks.reduce(0) { $0 + Op.sumAll(.tensor($1.tensor.to(.float64))).scalar }
+        guard mayUseBlocks, dtype == .float32 else { return Op.sumAll(.tensor(self), .dtype(.float64)).scalar }
+        return blocks.reduce(0) { $0 + Op.sumAll(.tensor($1)).scalar }
     }
     /// Sum of the squares of all elements, accumulated in double precision.
-    public var squareSum: Double { dot(self) }
+    public var squareSum: Double {
+        guard mayUseBlocks else { return squared().sumInDouble() }
+        return blocks.reduce(0) { $0 + Op.dot(.tensor($1), .tensor($1)).scalar }
+    }
     /// The Euclidean norm of all elements.
     public var norm: Double { squareSum.squareRoot() }
 
-    /// The elements in pieces that stay in the cache while they are converted: LibTorch's own sum of another type is
-    /// scalar code, forty times slower.
-    private var blocks: [(tensor: Tensor, range: Range<Int>)] {
+    private var mayUseBlocks: Bool { device.kind == .cpu && (dtype == .float32 || dtype == .float64) }
+
+    /// The elements in double precision, in pieces that stay in the cache: LibTorch's own sum of another type is scalar
+    /// code, forty times slower.
+    private var blocks: some Sequence<Tensor> {
         let flat = contiguous().reshaped(-1)
-        let total = flat.count
-        return stride(from: 0, to: total, by: 1 << 18).map { start in
-            let range = start..<Swift.min(total, start + 1 << 18)
-            return (flat.rows(range), range)
+        let (total, size) = (flat.count, 1 << 18)
+        return stride(from: 0, to: total, by: size).lazy.map { start in
+            (total <= size ? flat : flat.rows(start..<Swift.min(total, start + size))).to(.float64)
         }
     }
     /// Whether every element is finite.

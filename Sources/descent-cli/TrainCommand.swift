@@ -31,21 +31,21 @@ struct HeadOptions: ParsableArguments {
     var head = Head.own
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Hidden units of the convex head.", valueName: "number"))
-    var headUnits = 20
+    var headUnits = ConvexHead().units
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Epochs between convex solves.", valueName: "number"))
-    var solveEvery = 2.0
+    var solveEvery = ConvexHead().interval
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Most iterations of a convex solve.", valueName: "number"))
-    var headIterations = 20
+    var headIterations = ConvexHead().iterations
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             """
-            Penalty of the head for each row, or auto: from 0.03 on, chosen by the loss on the rows of --validation.
+            Penalty of the head for each row, or auto: from \(ConvexHead().penalty) on, chosen by the loss on the rows of --validation.
             """, valueName: "number|auto"))
-    var headPenalty = "0.03"
+    var headPenalty = "\(ConvexHead().penalty)"
 
     @Option(
         parsing: .unconditional, help: ArgumentHelp("Rows that convex solves use; all unless given.", valueName: "rows")

@@ -30,8 +30,36 @@ enum DiagonalGroups {
     }
 }
 
+/// A penalty of the slices along one dimension.
+public protocol AxisGroupPenalty: GroupPenalty {
+    /// The dimension of the groups.
+    var axis: Grouping.Axis { get set }
+    /// Neighbouring slices in one group.
+    var width: Int { get set }
+}
+
+extension AxisGroupPenalty {
+    /// The groups.
+    public var grouping: Grouping { Grouping(axis, width: width) }
+
+    /// `‖z_g‖ / (step √|g|)`
+    public func criticalStrengths(_ z: Tensor, step: Double) -> Tensor {
+        grouping.norms(z) / (step * Double(grouping.size(in: z.shape)).squareRoot())
+    }
+
+    /// The plain group lasso of these groups.
+    func groupLasso(_ strength: Double) -> GroupLassoPenalty {
+        var penalty = GroupLassoPenalty()
+        (penalty.strength, penalty.axis, penalty.width) = (strength, axis, width)
+        return penalty
+    }
+
+    /// `λ √|g|`
+    func groupWeight(_ w: Tensor) -> Double { strength * Double(grouping.size(in: w.shape)).squareRoot() }
+}
+
 /// `λ Σ_g √|g| ‖w_g‖`
-public struct GroupLassoPenalty: GroupPenalty, DiagonalPenalty, SubdifferentiablePenalty {
+public struct GroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty, SubdifferentiablePenalty {
     /// Name on the command line.
     public static let name = "group_lasso"
     /// One line of help.
@@ -58,39 +86,21 @@ public struct GroupLassoPenalty: GroupPenalty, DiagonalPenalty, Subdifferentiabl
     /// Creates the default penalty.
     public init() {}
 
-    /// The groups.
-    public var grouping: Grouping { Grouping(axis, width: width) }
-
-    private func threshold(_ w: Tensor, _ step: Double) -> Double {
-        step * strength * Double(grouping.size(in: w.shape)).squareRoot()
-    }
-
     /// `λ Σ_g √|g| ‖w_g‖`
-    public func value(_ w: Tensor) -> Double { threshold(w, 1) * grouping.norms(w).sumInDouble() }
+    public func value(_ w: Tensor) -> Double { groupWeight(w) * grouping.norms(w).sumInDouble() }
 
     /// Block soft thresholding.
-    public func prox(_ w: Tensor, step: Double) -> Tensor {
-        let view = grouping.view(w)
-        let norms = Grouping.sums(view.squared()).squareRoot()
-        let kept = (norms - threshold(w, step)).relu()
-        // Where nothing is kept the divisor does not matter.
-        return (view * (kept / norms.clamped(min: 1e-37))).reshaped(w.shape)
-    }
+    public func prox(_ w: Tensor, step: Double) -> Tensor { grouping.softThresholded(w, step * groupWeight(w)) }
 
     /// The exact minimiser, by Newton's method on the norm of each group.
     public func prox(_ z: Tensor, metric: Tensor, step: Double) -> Tensor {
-        DiagonalGroups.minimise(grouping.view(z), grouping.view(metric), threshold: threshold(z, step))
+        DiagonalGroups.minimise(grouping.view(z), grouping.view(metric), threshold: step * groupWeight(z))
             .reshaped(z.shape)
-    }
-
-    /// `‖z_g‖ / (step √|g|)`
-    public func criticalStrengths(_ z: Tensor, step: Double) -> Tensor {
-        grouping.norms(z) / (step * Double(grouping.size(in: z.shape)).squareRoot())
     }
 
     /// Distance of `−g` from `λ ∂ψ(w)`.
     public func distanceToSubdifferential(_ g: Tensor, at w: Tensor) -> Double {
-        let τ = threshold(w, 1)
+        let τ = groupWeight(w)
         let (g, w) = (grouping.view(g), grouping.view(w))
         let norms = Grouping.sums(w.squared()).squareRoot()
         let active = Grouping.sums((g + w * (norms.clamped(min: 1e-37).reciprocal() * τ)).squared())
@@ -100,7 +110,7 @@ public struct GroupLassoPenalty: GroupPenalty, DiagonalPenalty, Subdifferentiabl
 }
 
 /// `λ (α ‖w‖₁ + (1 − α) Σ_g √|g| ‖w_g‖)`
-public struct SparseGroupLassoPenalty: GroupPenalty, DiagonalPenalty {
+public struct SparseGroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty {
     /// Name on the command line.
     public static let name = "sparse_group_lasso"
     /// One line of help.
@@ -130,14 +140,7 @@ public struct SparseGroupLassoPenalty: GroupPenalty, DiagonalPenalty {
     /// Creates the default penalty.
     public init() {}
 
-    /// The groups.
-    public var grouping: Grouping { Grouping(axis, width: width) }
-
-    private var groups: GroupLassoPenalty {
-        var penalty = GroupLassoPenalty()
-        (penalty.strength, penalty.axis, penalty.width) = (strength * (1 - l1Ratio), axis, width)
-        return penalty
-    }
+    private var groups: GroupLassoPenalty { groupLasso(strength * (1 - l1Ratio)) }
 
     /// `λ (α ‖w‖₁ + (1 − α) Σ_g √|g| ‖w_g‖)`
     public func value(_ w: Tensor) -> Double {
@@ -176,7 +179,7 @@ public struct SparseGroupLassoPenalty: GroupPenalty, DiagonalPenalty {
 }
 
 /// Group lasso of weights that may not be negative.
-public struct NonNegativeGroupLassoPenalty: GroupPenalty, DiagonalPenalty {
+public struct NonNegativeGroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty {
     /// Name on the command line.
     public static let name = "nonnegative_group_lasso"
     /// One line of help.
@@ -202,14 +205,7 @@ public struct NonNegativeGroupLassoPenalty: GroupPenalty, DiagonalPenalty {
     /// Creates the default penalty.
     public init() {}
 
-    /// The groups.
-    public var grouping: Grouping { Grouping(axis, width: width) }
-
-    private var groups: GroupLassoPenalty {
-        var penalty = GroupLassoPenalty()
-        (penalty.strength, penalty.axis, penalty.width) = (strength, axis, width)
-        return penalty
-    }
+    private var groups: GroupLassoPenalty { groupLasso(strength) }
 
     /// `λ Σ_g √|g| ‖w_g‖`, infinite where an element is negative.
     public func value(_ w: Tensor) -> Double { w.min().scalar < 0 ? .infinity : groups.value(w) }
@@ -229,7 +225,7 @@ public struct NonNegativeGroupLassoPenalty: GroupPenalty, DiagonalPenalty {
 }
 
 /// Minimax concave penalty of group norms: like the group lasso at small norms, constant from `γ λ √|g|` on.
-public struct GroupMCPPenalty: GroupPenalty {
+public struct GroupMCPPenalty: AxisGroupPenalty {
     /// Name on the command line.
     public static let name = "group_mcp"
     /// One line of help.
@@ -258,12 +254,9 @@ public struct GroupMCPPenalty: GroupPenalty {
     /// Creates the default penalty.
     public init() {}
 
-    /// The groups.
-    public var grouping: Grouping { Grouping(axis, width: width) }
-
     /// `Σ_g τ n − n² / 2γ` for norms `n` up to `γ τ`, `½ γ τ²` beyond, with `τ = λ √|g|`.
     public func value(_ w: Tensor) -> Double {
-        let τ = strength * Double(grouping.size(in: w.shape)).squareRoot()
+        let τ = groupWeight(w)
         let n = grouping.norms(w).clamped(to: 0...gamma * τ)
         return (n * τ - n.squared() * (0.5 / gamma)).sumInDouble()
     }
@@ -273,16 +266,11 @@ public struct GroupMCPPenalty: GroupPenalty {
     /// - Parameter step: below γ.
     public func prox(_ w: Tensor, step: Double) -> Tensor {
         precondition(step < gamma, "the prox of group_mcp needs a step below gamma: \(step) with \(gamma)")
-        let τ = strength * Double(grouping.size(in: w.shape)).squareRoot()
+        let τ = groupWeight(w)
         let view = grouping.view(w)
         let norms = Grouping.sums(view.squared()).squareRoot()
         let firm = (norms - step * τ).relu() / (1 - step / gamma)
         let kept = firm.minimum(norms)
         return (view * (kept / norms.clamped(min: 1e-37))).reshaped(w.shape)
-    }
-
-    /// `‖z_g‖ / (step √|g|)`
-    public func criticalStrengths(_ z: Tensor, step: Double) -> Tensor {
-        grouping.norms(z) / (step * Double(grouping.size(in: z.shape)).squareRoot())
     }
 }

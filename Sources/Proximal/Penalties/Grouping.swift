@@ -63,6 +63,15 @@ public struct Grouping: Sendable, Equatable, Codable {
     /// Sums over each group of what ``view(_:)`` gave, `1 × groups × 1`.
     static func sums(_ view: Tensor) -> Tensor { view.sum(0, 2, keepingRank: true) }
 
+    /// Each group's norm lowered by `threshold`, zero where it is below: block soft thresholding.
+    func softThresholded(_ w: Tensor, _ threshold: Double) -> Tensor {
+        let view = view(w)
+        let norms = Self.sums(view.squared()).squareRoot()
+        // Where nothing is kept the divisor does not matter; it only keeps 0/0 out.
+        let divisor = norms.clamped(min: w.dtype == .float64 ? 1e-300 : 1e-37)
+        return (view * ((norms - threshold).relu() / divisor)).reshaped(w.shape)
+    }
+
     /// Euclidean norms of the groups, shape `groups`.
     public func norms(_ w: Tensor) -> Tensor { Self.sums(view(w).squared()).squareRoot().reshaped(-1) }
 
