@@ -59,7 +59,8 @@ def share_rows(paths: list[str], peak: float) -> list[list]:
         for where, result in descent_runs(json.loads(path.read_text())):
             seconds = (result.get("secondsByPhase") or {}).get("solve") or result["seconds"]
             reached = result["gemmFlops"] / seconds / 1e9
-            rows.append([f"{path.stem}: {where or path.resolve().parent.name}", "solve phase", reached, None, reached / peak])
+            name = f"{path.stem}: {where or path.resolve().parent.name}"
+            rows.append([name, "solve phase", reached, None, reached / peak])
     return rows
 
 
