@@ -51,13 +51,14 @@ let package = Package(
         library("Interchange"),
         library("RunLog"),
         library("Plots"),
-        library("Proximal", ["Torch", "Settings"]),
+        library("Proximal", ["CKernels", "Torch", "Settings"]),
         library("Solvers", ["Torch"]),
         library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
         library("Settings"),
         library("TensorFiles", ["Torch", "Interchange"]),
-        library("Optimizers", ["CKernels", "Torch", "Settings"]),
+        library("Optimizers", ["CKernels", "Torch", "Settings", "Proximal"]),
         library("Networks", ["Torch", "Settings", "Interchange", "TensorFiles"]),
+        library("Structure", ["Torch", "Settings", "Interchange", "TensorFiles", "Proximal", "Networks"]),
         library("Datasets", ["Torch", "Interchange", "TensorFiles"]),
         library(
             "Estimators",
@@ -66,20 +67,20 @@ let package = Package(
             "Training",
             [
                 "Torch", "Interchange", "TensorFiles", "RunLog", "Settings", "Proximal", "ConvexNetworks", "Optimizers",
-                "Networks", "Datasets", "Estimators",
+                "Networks", "Structure", "Datasets", "Estimators",
             ]),
         library(
             "Descent",
             [
                 "Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings",
                 "Optimizers",
-                "Networks", "Datasets", "Estimators", "Training",
+                "Networks", "Structure", "Datasets", "Estimators", "Training",
             ]),
         .executableTarget(
             name: "descent",
             dependencies: [
                 "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
-                "Networks", "Datasets", "Estimators", "Training",
+                "Networks", "Structure", "Datasets", "Estimators", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -97,7 +98,7 @@ let package = Package(
             name: "NetworksTests", dependencies: ["Torch", "Settings", "Networks", "Interchange", "TestSupport"],
             exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
-            name: "OptimizersTests", dependencies: ["Torch", "Settings", "Optimizers", "TestSupport"],
+            name: "OptimizersTests", dependencies: ["Torch", "Settings", "Proximal", "Optimizers", "TestSupport"],
             exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         tests(
             "TrainingTests",

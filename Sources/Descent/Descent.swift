@@ -9,5 +9,6 @@
 @_exported import RunLog
 @_exported import Settings
 @_exported import Solvers
+@_exported import Structure
 @_exported import Torch
 @_exported import Training

@@ -24,6 +24,7 @@ public struct Declaration {
         var name: String
         var shape: [Int]
         var initialiser: Initialiser
+        var isLookup = false
     }
 
     var parameters: [Parameter] = []
@@ -33,8 +34,13 @@ public struct Declaration {
     init() {}
 
     /// Declares a parameter that is trained.
-    public mutating func parameter(_ name: String, _ shape: [Int], _ initialiser: Initialiser) {
-        parameters.append(Parameter(name: prefix + name, shape: shape, initialiser: initialiser))
+    ///
+    /// - Parameter isLookup: whether its rows are looked up or added, as embeddings are, and not multiplied with.
+    public mutating func parameter(
+        _ name: String, _ shape: [Int], _ initialiser: Initialiser, isLookup: Bool = false
+    ) {
+        parameters.append(
+            Parameter(name: prefix + name, shape: shape, initialiser: initialiser, isLookup: isLookup))
     }
 
     /// Declares a tensor that is kept with the parameters and not trained, as running means are.

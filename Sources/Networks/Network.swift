@@ -29,6 +29,13 @@ public struct Network: Sendable {
         return declaration.parameters.map(\.name)
     }
 
+    /// Names of a module's tables and tokens: parameters that are looked up or added, and not multiplied with.
+    public static func lookupNames(of module: any Module) -> Set<String> {
+        var declaration = Declaration()
+        module.declare(&declaration)
+        return Set(declaration.parameters.filter(\.isLookup).map(\.name))
+    }
+
     /// Elements of all parameters that a module declares, without making them.
     public static func elementCount(of module: any Module) -> Int {
         var declaration = Declaration()

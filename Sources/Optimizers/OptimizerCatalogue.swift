@@ -7,7 +7,7 @@ public enum OptimizerCatalogue {
         SGD.self, Adam.self, AdamW.self, AMSGrad.self, Adagrad.self, Adadelta.self, RMSprop.self, NAdam.self,
         RAdam.self, Adamax.self, Rprop.self, AveragedSGD.self, LBFGS.self, Lion.self, Yogi.self, Adafactor.self,
         Shampoo.self, SOAP.self, Muon.self, MADGRAD.self, DAdaptAdam.self, DAdaptSGD.self, Prodigy.self,
-        ScheduleFreeSGD.self, ScheduleFreeAdamW.self,
+        ScheduleFreeSGD.self, ScheduleFreeAdamW.self, RAMDA.self, RMDA.self, ProxSGD.self, ProxGen.self, ProxSSI.self,
     ]
 
     /// Creates an optimizer with some settings; the others have their defaults.
@@ -28,6 +28,10 @@ public enum OptimizerCatalogue {
         case closure
         /// Evaluates an average of its iterates.
         case averages
+        /// Solves its step together with a penalty, so that weights come out exactly zero.
+        case penalty
+        /// Starts afresh at every stage of the learning rate.
+        case stages
         /// Estimates its own learning rate.
         case findsRate = "finds its rate"
     }
@@ -38,6 +42,8 @@ public enum OptimizerCatalogue {
         if type is any TensorOptimizer.Type { found.append(.perTensor) }
         if type is any ClosureOptimizer.Type { found.append(.closure) }
         if type is any AveragingOptimizer.Type { found.append(.averages) }
+        if type is any ProximalOptimizer.Type { found.append(.penalty) }
+        if type is any StagedOptimizer.Type { found.append(.stages) }
         if type.hyperparameters.contains(where: { $0.name == "d0" }) { found.append(.findsRate) }
         return found
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Proximal
 import Settings
 import Torch
 
@@ -66,6 +67,10 @@ public struct ParameterGroup: Sendable {
     public var matches: @Sendable (_ name: String, _ shape: [Int]) -> Bool
     /// Its optimizer.
     public var optimizer: any Optimizer
+    /// Penalty of these parameters, for optimizers that take one.
+    public var regularisation: Regularisation?
+    /// Sparsity that the penalty's strength follows.
+    public var target: SparsityTarget?
 
     /// Creates a group.
     public init(
@@ -73,6 +78,17 @@ public struct ParameterGroup: Sendable {
     ) {
         (self.name, self.optimizer, self.matches) = (name, optimizer, matches)
     }
+}
+
+/// Where in a run a step is.
+public struct RunPosition: Sendable {
+    /// The stage of the learning rate.
+    public var stage: Stage
+    /// Part of the run that is over, in [0, 1].
+    public var progress: Double
+
+    /// Creates a position.
+    public init(stage: Stage, progress: Double) { (self.stage, self.progress) = (stage, progress) }
 }
 
 /// Parameters that no group takes, or that several take.
@@ -129,6 +145,8 @@ public struct UpdateRule: Sendable {
         public var average: [Tensor] = []
         /// Steps done.
         public var step = 0
+        /// Where the last step was.
+        public var position: RunPosition?
 
         /// Creates the state before the first step.
         public init(assignment: [[Int]]) {
@@ -149,11 +167,13 @@ public struct UpdateRule: Sendable {
     ///
     /// - Parameters:
     ///   - rate: the rate in force, from an optimizer's own one: the schedule.
+    ///   - position: where in the run the step is, for optimizers with stages and for sparsity targets.
     ///   - evaluate: loss and gradients at given parameters.
     /// - Returns: nil when loss or gradients are not finite: the parameters and the state then stay as they were.
     /// - Throws: what `evaluate` throws.
     public func step(
         _ parameters: inout [Tensor], state: inout State, rate: (_ base: Double) -> Double,
+        position: RunPosition? = nil,
         evaluate: ([Tensor]) throws -> (loss: Double, gradients: [Tensor])
     ) throws -> Outcome? {
         var (loss, gradients) = try evaluate(parameters)
@@ -164,10 +184,14 @@ public struct UpdateRule: Sendable {
         let norm = clipping?.apply(&gradients) ?? gradients.jointNorm
         guard loss.isFinite, norm.isFinite else { return nil }
         if lookahead != nil, state.slow.isEmpty { state.slow = parameters.map { $0 + 0 } }
+        state.position = position
         for (index, group) in groups.enumerated() {
             let positions = state.assignment[index]
-            var optimizer = group.optimizer
+            var optimizer = staged(group.optimizer, position)
             optimizer.lr = rate(optimizer.lr)
+            if let stage = position?.stage, stage.step == 1, stage.index > 0, optimizer is any StagedOptimizer {
+                state.optimizers[index] = OptimizerState()
+            }
             var own = Self.taken(&parameters, positions)
             let ownGradients = positions.map { gradients[$0] }
             if let closure = optimizer as? any ClosureOptimizer {
@@ -179,6 +203,10 @@ public struct UpdateRule: Sendable {
                     guard let found = try? evaluate(all) else { return (.infinity, ownGradients) }
                     return (found.loss, others.map { found.gradients[$0] })
                 }
+            } else if let regularisation = group.regularisation, let proximal = optimizer as? any ProximalOptimizer {
+                proximal.step(
+                    &own, gradients: ownGradients, regularisation: regularisation,
+                    target: group.target?.now(at: position?.progress ?? 1), state: &state.optimizers[index])
             } else {
                 optimizer.step(&own, gradients: ownGradients, state: &state.optimizers[index])
             }
@@ -188,6 +216,12 @@ public struct UpdateRule: Sendable {
         state.step += 1
         finish(&parameters, &state)
         return Outcome(loss: loss, gradientNorm: norm)
+    }
+
+    /// The optimizer with the constants of the stage.
+    private func staged(_ optimizer: any Optimizer, _ position: RunPosition?) -> any Optimizer {
+        guard let position, let staged = optimizer as? any StagedOptimizer else { return optimizer }
+        return staged.inStage(position.stage)
     }
 
     /// Moves tensors out, so that the optimizer can change them in place.
@@ -223,17 +257,47 @@ public struct UpdateRule: Sendable {
         }
     }
 
-    /// The parameters to evaluate and deploy: averages where something averages.
+    /// The parameters to evaluate and deploy: averages where something averages, the point with the structure where a
+    /// penalty makes one.
     public func evaluationParameters(_ parameters: [Tensor], state: State) -> [Tensor] {
         if averageDecay != nil, !state.average.isEmpty { return state.average }
         var result = parameters
         for (index, group) in groups.enumerated() {
             let positions = state.assignment[index]
-            let own = group.optimizer.evaluationParameters(
-                positions.map { parameters[$0] }, state: state.optimizers[index])
+            var own = positions.map { parameters[$0] }
+            let optimizer = staged(group.optimizer, state.position)
+            if let regularisation = group.regularisation, let proximal = optimizer as? any ProximalOptimizer {
+                own = proximal.structured(own, regularisation: regularisation, state: state.optimizers[index])
+            } else {
+                own = optimizer.evaluationParameters(own, state: state.optimizers[index])
+            }
             for (place, tensor) in zip(positions, own) { result[place] = tensor }
         }
         return result
+    }
+}
+
+extension UpdateRule {
+    /// `λψ` of all groups with a penalty, at the strengths in force; nil without one.
+    ///
+    /// - Parameter parameters: as ``evaluationParameters(_:state:)`` gives them.
+    public func penalty(_ parameters: [Tensor], state: State) -> Double? {
+        guard groups.contains(where: { $0.regularisation != nil }) else { return nil }
+        return zip(groups, state.assignment).reduce(0) { sum, pair in
+            sum + (pair.0.regularisation?.value(pair.1.map { parameters[$0] }) ?? 0)
+        }
+    }
+
+    /// How far the steps' subproblems are from solved: `‖v − prox(v − ∇q(v))‖` over all groups; nil where none is solved.
+    public func inexactness(_ parameters: [Tensor], state: State) -> Double? {
+        let squares = groups.indices.compactMap { index -> Double? in
+            guard let regularisation = groups[index].regularisation,
+                let proximal = staged(groups[index].optimizer, state.position) as? any ProximalOptimizer
+            else { return nil }
+            let own = state.assignment[index].map { parameters[$0] }
+            return proximal.inexactness(own, regularisation: regularisation, state: state.optimizers[index])
+        }
+        return squares.isEmpty ? nil : squares.reduce(0) { $0 + $1 * $1 }.squareRoot()
     }
 }
 

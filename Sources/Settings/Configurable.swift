@@ -54,7 +54,9 @@ public enum Catalogue {
     public static func make(
         _ name: String, settings: [String: SettingValue] = [:], among types: [any Configurable.Type], kind: String
     ) throws -> any Configurable {
-        guard let type = types.first(where: { $0.name == name }) else {
+        // Command lines like hyphens, names of values underscores.
+        let spelled = String(name.map { $0 == "-" ? "_" : $0 })
+        guard let type = types.first(where: { $0.name == name || $0.name == spelled }) else {
             throw SettingError(name, "is no \(kind)" + NearestNames.hint(for: name, among: types.map { $0.name }))
         }
         return try type.init(settings: settings)

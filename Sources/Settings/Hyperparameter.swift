@@ -10,6 +10,8 @@ public struct Hyperparameter: Sendable, Equatable {
         case decay
         /// Numbers in [0, 1].
         case share
+        /// Numbers in (0, 1].
+        case positiveShare
         /// Whole numbers ≥ the bound.
         case count(Int)
         /// Any finite number.
@@ -51,6 +53,7 @@ public struct Hyperparameter: Sendable, Equatable {
         case .above(let bound): "a number > \(Self.text(bound))"
         case .decay: "a number in [0, 1)"
         case .share: "a number in [0, 1]"
+        case .positiveShare: "a number in (0, 1]"
         case .count(let bound): "a whole number ≥ \(bound)"
         case .any: "a number"
         case .flag: "true or false"
@@ -71,6 +74,7 @@ public struct Hyperparameter: Sendable, Equatable {
         case (.above(let bound), .number(let x)): x > bound && x.isFinite
         case (.decay, .number(let x)): x >= 0 && x < 1
         case (.share, .number(let x)): x >= 0 && x <= 1
+        case (.positiveShare, .number(let x)): x > 0 && x <= 1
         case (.count(let bound), .number(let x)): x >= Double(bound) && x == x.rounded() && x < 9e15
         case (.any, .number(let x)): x.isFinite
         case (.flag, .flag): true

@@ -27,9 +27,8 @@ struct AlternatingTraining {
     init(settings: TrainingSettings, head: ConvexHead, device: String, data: LoadedData, checkpoint: String?) throws {
         let target = Device(device) ?? .cpu
         let architecture = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
-        let rule = try settings.rule()
-        if head.solves != .never { try Self.check(rule) }
-        let schedule = try ScheduleCatalogue.make(settings.schedule, settings: settings.scheduleSettings)
+        if head.solves != .never { try Self.check(try settings.rule()) }
+        let schedule = try ScheduleCatalogue.make(settings.scheduleName, settings: settings.scheduleSettings)
         let watch = Stopwatch()
         let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: target) }
         let module = try architecture.network(input: problem.input, outputs: problem.outputs)
@@ -54,6 +53,7 @@ struct AlternatingTraining {
             throw SettingError(
                 settings.model, "has nothing to train before its last two linear maps: use descent fit, or more layers")
         }
+        let rule = try settings.rule(lookups: Network.lookupNames(of: network))
         run = try StochasticTraining(
             settings: settings, device: target, data: data, problem: problem, architecture: architecture,
             module: network, rule: rule, schedule: schedule, trained: head.solves == .never ? nil : features,

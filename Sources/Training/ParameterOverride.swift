@@ -1,5 +1,6 @@
 import Foundation
 import Optimizers
+import Proximal
 import Settings
 
 /// Other hyperparameters, or another optimizer, for some of the parameters.
@@ -10,13 +11,20 @@ public struct ParameterOverride: Sendable, Codable, Equatable {
     public var optimizer: String?
     /// Hyperparameters.
     public var settings: [String: SettingValue]
+    /// Their penalty, or `none`; nil for that of the others with `penaltySettings` over its own.
+    public var penalty: String?
+    /// Hyperparameters of the penalty.
+    public var penaltySettings: [String: SettingValue]?
 
     /// Creates an override.
-    public init(_ parameters: String, optimizer: String? = nil, settings: [String: SettingValue]) {
+    public init(
+        _ parameters: String, optimizer: String? = nil, settings: [String: SettingValue] = [:], penalty: String? = nil
+    ) {
         (self.parameters, self.optimizer, self.settings) = (parameters, optimizer, settings)
+        self.penalty = penalty
     }
 
-    private enum CodingKeys: String, CodingKey { case parameters, optimizer, settings }
+    private enum CodingKeys: String, CodingKey { case parameters, optimizer, settings, penalty, penaltySettings }
 
     /// Reads an override; what is missing has its default.
     public init(from decoder: any Decoder) throws {
@@ -24,39 +32,24 @@ public struct ParameterOverride: Sendable, Codable, Equatable {
         parameters = try container.decode(String.self, forKey: .parameters)
         optimizer = try container.decodeIfPresent(String.self, forKey: .optimizer)
         settings = try container.decodeIfPresent([String: SettingValue].self, forKey: .settings) ?? [:]
+        penalty = try container.decodeIfPresent(String.self, forKey: .penalty)
+        penaltySettings = try container.decodeIfPresent([String: SettingValue].self, forKey: .penaltySettings)
+    }
+
+    /// The penalty of these parameters, given that of the others.
+    func resolvedPenalty(over common: PenaltySetting?) throws -> (any Penalty)? {
+        if let penalty { return try PenaltySetting(penalty, settings: penaltySettings ?? [:]).made() }
+        guard var own = common else {
+            guard penaltySettings == nil else {
+                throw SettingError("overrides", "'\(parameters)' has settings of a penalty, but there is none")
+            }
+            return nil
+        }
+        own.settings.merge(penaltySettings ?? [:]) { $1 }
+        return try own.made()
     }
 
     func matches(_ name: String, _ shape: [Int]) -> Bool {
         parameters == "vectors" ? shape.count < 2 : fnmatch(parameters, name, 0) == 0
-    }
-}
-
-extension TrainingSettings {
-    /// The groups of the optimizer: the rest first, then each override with what no earlier one takes.
-    func parameterGroups() throws -> [ParameterGroup] {
-        let overrides = self.overrides ?? []
-        let rest = ParameterGroup("rest", try OptimizerCatalogue.make(optimizer, settings: optimizerSettings)) {
-            name, shape in !overrides.contains { $0.matches(name, shape) }
-        }
-        return try [rest]
-            + overrides.enumerated().map { index, override in
-                let settings =
-                    override.optimizer == nil
-                    ? optimizerSettings.merging(override.settings) { $1 } : override.settings
-                let made = try OptimizerCatalogue.make(override.optimizer ?? optimizer, settings: settings)
-                return ParameterGroup(override.parameters, made) { name, shape in
-                    override.matches(name, shape) && !overrides[..<index].contains { $0.matches(name, shape) }
-                }
-            }
-    }
-
-    /// Throws where an override takes no parameter.
-    func checkOverrides(_ groups: [ParameterGroup], _ names: [String], _ assignment: [[Int]]) throws {
-        for (group, positions) in zip(groups, assignment).dropFirst() where positions.isEmpty {
-            throw SettingError(
-                "overrides",
-                "no parameter is left for '\(group.name)'\(NearestNames.hint(for: group.name, among: names + ["vectors"]))"
-            )
-        }
     }
 }

@@ -2,8 +2,10 @@ import Datasets
 import Estimators
 import Networks
 import Optimizers
+import Proximal
 import RunLog
 import Settings
+import Structure
 import Torch
 
 /// Evaluation and results of a run.
@@ -32,8 +34,8 @@ extension StochasticTraining {
     mutating func evaluate(phase: String, gradientNorm: Double? = nil) -> TrainingPoint {
         let seconds = trainingSeconds
         let snapshot = self
+        let network = snapshot.evaluationNetwork
         let scores = watch.measure("evaluate") {
-            let network = snapshot.evaluationNetwork
             func score(_ rows: TrainingRows?) -> Double? {
                 rows.map { snapshot.problem.score(snapshot.outputs(network, $0.x), $0) }
             }
@@ -43,6 +45,7 @@ extension StochasticTraining {
         point.phase = phase
         point.gradientNorm = gradientNorm
         (point.validationScore, point.testScore) = scores
+        watch.measure("evaluate") { point.structure = snapshot.structure(network) }
         if state.progress.lossCount > 0 { point.trainLoss = state.progress.lossSum / Double(state.progress.lossCount) }
         point.learningRate = rate(rule.groups[0].optimizer.lr)
         (state.progress.lossSum, state.progress.lossCount) = (0, 0)
@@ -71,6 +74,41 @@ extension StochasticTraining {
         }
     }
 
+    // MARK: Structure
+
+    /// The penalty of each parameter.
+    private var penalties: [(any Penalty)?] {
+        let names = state.network.parameters.names
+        let chosen = names.indices.filter { trained?.contains(names[$0]) ?? true }
+        var penalties = [(any Penalty)?](repeating: nil, count: names.count)
+        for (group, positions) in zip(rule.groups, state.rule.assignment) {
+            for position in positions { penalties[chosen[position]] = group.regularisation?.penalty }
+        }
+        return penalties
+    }
+
+    /// The structure of a network, where parameters have a penalty.
+    func layers(_ network: Network) -> NetworkStructure? {
+        let penalties = penalties
+        guard penalties.contains(where: { $0 != nil }) else { return nil }
+        return NetworkStructure(network.parameters, penalties: penalties)
+    }
+
+    private func structure(_ network: Network) -> StructurePoint? {
+        guard let found = layers(network) else { return nil }
+        let names = network.parameters.names
+        let chosen = names.indices.filter { trained?.contains(names[$0]) ?? true }
+        let parameters = chosen.map { network.parameters.values[$0] }
+        let current = chosen.map { state.network.parameters.values[$0] }
+        let strengths = state.rule.optimizers.flatMap { $0.slots.compactMap { $0.numbers["lambda"] } }
+        return StructurePoint(
+            groupSparsity: found.weightedGroupSparsity, unweightedGroupSparsity: found.groupSparsity,
+            lowRankLevel: found.lowRankLevel, zeroShare: found.zeroShare, fingerprint: found.fingerprint,
+            penalty: rule.penalty(parameters, state: state.rule) ?? 0,
+            strength: strengths.isEmpty ? nil : strengths.reduce(0, +) / Double(strengths.count),
+            inexactness: rule.inexactness(current, state: state.rule))
+    }
+
     // MARK: Results
 
     func model() -> NetworkModel {
@@ -82,7 +120,13 @@ extension StochasticTraining {
 
     func report(method: String, termination: Termination) -> TrainingReport {
         let network = evaluationNetwork
-        let train = watch.measure("evaluate") { problem.score(outputs(network, problem.train.x), problem.train) }
+        let (train, loss) = watch.measure("evaluate") {
+            let outputs = outputs(network, problem.train.x)
+            return (problem.score(outputs, problem.train), problem.loss(outputs, problem.train.y).scalar)
+        }
+        let names = network.parameters.names
+        let chosen = names.indices.filter { trained?.contains(names[$0]) ?? true }
+        let penalty = rule.penalty(chosen.map { network.parameters.values[$0] }, state: state.rule)
         let last = state.progress.history.last
         let hasScores = problem.validation != nil || problem.test != nil
         return TrainingReport(
@@ -92,6 +136,7 @@ extension StochasticTraining {
             loss: problem.lossName.rawValue, steps: state.rule.step, epochs: epoch, trainScore: train,
             validationScore: last?.validationScore, testScore: last?.testScore,
             bestScore: hasScores ? state.progress.best : nil, bestStep: state.progress.bestStep,
+            trainLoss: loss, objective: penalty.map { loss + $0 }, structure: layers(network),
             seconds: trainingSeconds, secondsByPhase: watch.phases, peakMemoryBytes: PeakMemory.bytes,
             termination: termination.rawValue, device: "\(device)", threads: Runtime.threads, dataHash: dataHash,
             torch: Runtime.version, notices: problem.notices, history: state.progress.history)

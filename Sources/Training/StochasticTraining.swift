@@ -21,16 +21,20 @@ struct StochasticTraining {
     var trained: Set<String>?
     let watch: Stopwatch
     let dataHash: String
+    /// What is to be said before the first step.
+    let announcement: [String]
     private let loader: BatchLoader
 
     init(settings: TrainingSettings, device: String, data: LoadedData, checkpoint: String?) throws {
         let target = Device(device) ?? .cpu
         let architecture = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
-        let rule = try settings.rule()
-        let schedule = try ScheduleCatalogue.make(settings.schedule, settings: settings.scheduleSettings)
+        let schedule = try ScheduleCatalogue.make(settings.scheduleName, settings: settings.scheduleSettings)
+        // What cannot be had should not be found out behind the reading of the data.
+        _ = try settings.rule()
         let watch = Stopwatch()
         let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: target) }
         let module = try architecture.network(input: problem.input, outputs: problem.outputs)
+        let rule = try settings.rule(lookups: Network.lookupNames(of: module))
         try self.init(
             settings: settings, device: target, data: data, problem: problem, architecture: architecture,
             module: module, rule: rule, schedule: schedule, trained: nil, watch: watch, checkpoint: checkpoint)
@@ -42,7 +46,7 @@ struct StochasticTraining {
         trained: Set<String>?, watch: Stopwatch, checkpoint: String?
     ) throws {
         (self.settings, self.device, self.problem, self.data) = (settings, device, problem, data)
-        (self.architecture, self.rule, self.schedule, self.trained) = (architecture, rule, schedule, trained)
+        (self.architecture, self.schedule, self.trained) = (architecture, schedule, trained)
         if let model = architecture as? LanguageModel, model.predicts == "every" {
             throw SettingError(
                 LanguageModel.name, "predicts is 'every', but the data have one class for a row: it must be 'last'")
@@ -52,7 +56,10 @@ struct StochasticTraining {
         let network = Network(module, seed: settings.seed, dtype: dtype, device: device)
         let chosen = network.parameters.pairs.filter { trained?.contains($0.name) ?? true }
         let assignment = try rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
-        try settings.checkOverrides(rule.groups, chosen.map(\.name), assignment)
+        let names = chosen.map(\.name)
+        try settings.check(rule.groups, names, chosen.map(\.tensor.shape), assignment)
+        self.rule = rule
+        announcement = rule.penaltyLines(names, assignment)
         dataHash = data.train.hash
         loader = BatchLoader(problem: problem, settings: settings)
         var fresh = TrainingState(
@@ -104,13 +111,32 @@ struct StochasticTraining {
     private var rateFunction: (Double) -> Double {
         let batches = Double(state.progress.batches)
         let total = Double(totalBatches)
-        let perStep = Double(settings.accumulation)
-        let (time, length) =
-            settings.scheduleUnit == .step
-            ? ((batches / perStep).rounded(.down), total / perStep)
-            : ((batches / Double(batchesPerEpoch)).rounded(.down), total / Double(batchesPerEpoch))
+        let unit = scheduleUnit
+        let (time, length) = ((batches / unit).rounded(.down), total / unit)
         let (schedule, factor) = (schedule, state.progress.plateau?.factor ?? 1)
         return { schedule.rate(at: time, base: $0, total: length) * factor }
+    }
+
+    /// Batches of one unit of the schedule's time.
+    private var scheduleUnit: Double {
+        Double(settings.scheduleUnit == .step ? settings.accumulation : batchesPerEpoch)
+    }
+
+    /// Where in the run the next update is.
+    private var position: RunPosition {
+        let perStep = Double(settings.accumulation)
+        let total = Int((Double(totalBatches) / perStep).rounded(.up))
+        let step = Int(Double(state.progress.batches) / perStep)
+        var starts: [Int] = []
+        var gamma = 1.0
+        if let staged = schedule as? any StagedSchedule {
+            gamma = staged.gamma
+            starts = staged.milestones(total: Double(totalBatches) / scheduleUnit)
+                .map { Int(($0.rounded(.up) * scheduleUnit / perStep).rounded(.up)) }.filter { $0 < total }
+        }
+        return RunPosition(
+            stage: Stage(step: step, starts: starts, total: total, gamma: gamma),
+            progress: Double(step) / Double(max(1, total)))
     }
 
     // MARK: Run
@@ -120,6 +146,7 @@ struct StochasticTraining {
     ) throws -> (model: NetworkModel, report: TrainingReport) {
         var termination = Termination.converged
         if state.progress.history.isEmpty { evaluate(phase: "start") }
+        if announce(observe) == .stop { return (model(), report(method: settings.optimizer, termination: .cancelled)) }
         while state.progress.batches < totalBatches {
             if let end = try advance(observe) {
                 termination = end
@@ -128,6 +155,14 @@ struct StochasticTraining {
         }
         announceEnd(observe)
         return (model(), report(method: settings.optimizer, termination: termination))
+    }
+
+    /// Says what has a penalty and what has none.
+    func announce(_ observe: (TrainerEvent) -> Directive) -> Directive {
+        guard !announcement.isEmpty else { return .proceed }
+        var first = event(nil, phase: "start")
+        first.announcement = announcement
+        return observe(first)
     }
 
     /// The last event of a run, at which its state can be written.
@@ -206,7 +241,7 @@ struct StochasticTraining {
         var ruleState = state.rule
         state.rule = UpdateRule.State(assignment: [])
         defer { state.rule = ruleState }
-        let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction) { trial in
+        let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction, position: position) { trial in
             var all = parameters
             for (position, tensor) in zip(positions, trial) { all[position] = tensor }
             var total = 0.0

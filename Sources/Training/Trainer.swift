@@ -15,6 +15,8 @@ public struct TrainerEvent {
     public var point: TrainingPoint?
     /// Whether this is the best evaluation so far.
     public var isBest = false
+    /// What is to be said before the first step: which parameters have a penalty and which none.
+    public var announcement: [String] = []
     /// Whether the run has ended: what a checkpoint written now holds is where it stopped.
     public var isFinal = false
     /// Batches done: grows throughout a run, resumed or not.

@@ -1,5 +1,6 @@
 import RunLog
 import Settings
+import Structure
 
 /// One evaluation of a run.
 public struct TrainingPoint: Sendable, Codable, Equatable {
@@ -19,6 +20,8 @@ public struct TrainingPoint: Sendable, Codable, Equatable {
     public var learningRate: Double?
     /// Norm of all gradients of the last step.
     public var gradientNorm: Double?
+    /// Structure of the penalised parameters.
+    public var structure: StructurePoint?
     /// Relative gap of the convex part, behind a convex solve.
     public var relativeGap: Double?
     /// Objective of the convex part, behind a convex solve.
@@ -32,6 +35,26 @@ public struct TrainingPoint: Sendable, Codable, Equatable {
     public init(step: Int, epoch: Double, seconds: Double) {
         (self.step, self.epoch, self.seconds) = (step, epoch, seconds)
     }
+}
+
+/// The structure of the evaluated parameters at one point of a run.
+public struct StructurePoint: Sendable, Codable, Equatable {
+    /// Share of the penalised weights that lie in zero groups.
+    public var groupSparsity: Double?
+    /// Share of the groups that are zero.
+    public var unweightedGroupSparsity: Double?
+    /// One less the share of singular values that are not zero.
+    public var lowRankLevel: Double?
+    /// Share of all elements that are exactly zero.
+    public var zeroShare: Double
+    /// Hash of the active groups and ranks: equal where the structure is.
+    public var fingerprint: String
+    /// `λψ` of the penalised parameters.
+    public var penalty: Double
+    /// Mean strength over the penalised parameters, where it follows a target.
+    public var strength: Double?
+    /// How far the last step's subproblems are from solved: `‖v − prox(v − ∇q(v))‖` over all tensors.
+    public var inexactness: Double?
 }
 
 /// The numbers of a training run: what `descent train --json` prints and the run folder keeps.
@@ -68,6 +91,12 @@ public struct TrainingReport: Sendable, Codable {
     public var bestScore: Double?
     /// Step of that.
     public var bestStep: Int?
+    /// Mean loss over all training rows at the end.
+    public var trainLoss: Double?
+    /// That with the penalty, where there is one.
+    public var objective: Double?
+    /// Structure of the penalised parameters at the end.
+    public var structure: NetworkStructure?
     /// Seconds of training, without evaluation.
     public var seconds: Double
     /// Seconds by phase.

@@ -14,8 +14,14 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     public var optimizerSettings: [String: SettingValue] = [:]
     /// Other hyperparameters, or another optimizer, for some parameters; the first that matches counts.
     public var overrides: [ParameterOverride]?
-    /// Schedule, by its name in the catalogue.
-    public var schedule = "constant"
+    /// Penalty of matrices and convolutions, for optimizers that take one; nil for none.
+    public var penalty: PenaltySetting?
+    /// Sparsity that the penalty's strength follows, in place of a strength.
+    public var target: SparsityTarget?
+    /// Whether the groups of all parameters that belong to one channel or unit are one group.
+    public var couplesChannels: Bool?
+    /// Schedule, by its name in the catalogue; nil for the optimizer's usual one.
+    public var schedule: String?
     /// Its hyperparameters.
     public var scheduleSettings: [String: SettingValue] = [:]
     /// Whether the schedule counts steps or epochs.
@@ -119,6 +125,11 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         try require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
         try require((0..<1).contains(averageDecay ?? 0), "averageDecay", averageDecay ?? 0, "a number in [0, 1)")
         try require((0...64).contains(augmentation.cropPadding), "cropPadding", augmentation.cropPadding, "0 to 64")
+        let share = target?.share ?? 0
+        try require((0..<1).contains(share), "target.share", share, "a number in [0, 1)")
+        let rise = target?.rise ?? 1
+        try require(rise > 0 && rise <= 1, "target.rise", rise, "a number in (0, 1]")
+        if target != nil, penalty == nil { throw SettingError("target", "needs a penalty, as group_lasso") }
         try require(lookahead?.interval ?? 1 >= 1, "lookahead", lookahead?.interval ?? 0, "an interval ≥ 1")
         guard let head else { return }
         try require((1...1_000_000).contains(head.units), "head.units", head.units, "a whole number ≥ 1")
@@ -133,11 +144,19 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         try require(head.rows ?? 2 >= 2, "head.rows", head.rows ?? 0, "a whole number ≥ 2")
     }
 
+    /// The schedule that was asked for, or the optimizer's usual one: stages where it starts afresh at each.
+    public var scheduleName: String {
+        if let schedule { return schedule }
+        let type = OptimizerCatalogue.all.first { $0.name == optimizer }
+        return type is any StagedOptimizer.Type ? EqualStages.name : ConstantSchedule.name
+    }
+
     /// The optimizer with what is around it.
     ///
+    /// - Parameter lookups: names of tables and tokens, which have no penalty.
     /// - Throws: `SettingError` for names and values that the catalogue does not have.
-    public func rule() throws -> UpdateRule {
-        var rule = UpdateRule(groups: try parameterGroups())
+    public func rule(lookups: Set<String> = []) throws -> UpdateRule {
+        var rule = UpdateRule(groups: try parameterGroups(lookups: lookups))
         if let closure = rule.groups.first(where: { $0.optimizer is any ClosureOptimizer })?.optimizer {
             let name = type(of: closure).name
             guard clipping == nil, sharpnessRadius == nil else {

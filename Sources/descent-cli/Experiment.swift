@@ -94,7 +94,7 @@ struct Experiment: Codable {
                 try settings.validate()
                 _ = try settings.rule()
                 _ = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
-                _ = try ScheduleCatalogue.make(settings.schedule, settings: settings.scheduleSettings)
+                _ = try ScheduleCatalogue.make(settings.scheduleName, settings: settings.scheduleSettings)
             }
         }
         return experiment

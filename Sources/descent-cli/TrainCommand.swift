@@ -103,11 +103,13 @@ struct TrainCommand: ParsableCommand {
               descent train cifar10_train.bin.gz --model resnet18 --schedule cosine --crop 4 --flip
               descent train cifar10_train.bin.gz --classes 0,1 --model mlp --head convex
               descent train table.csv --target y --optimizer lion --set weight_decay=0.1 --patience 5
+              descent train fashion-mnist --model cnn --optimizer ramda --penalty group-lasso --strength 2e-4
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Network") var network: NetworkOptions
     @OptionGroup(title: "Training") var optimization: OptimizationOptions
+    @OptionGroup(title: "Structure") var structure: StructureOptions
     @OptionGroup(title: "Convex head") var head: HeadOptions
     @OptionGroup(title: "Run") var running: RunOptions
 
@@ -142,7 +144,8 @@ struct TrainCommand: ParsableCommand {
             return try JSONDecoder().decode(ConfigFile.self, from: Data(InputFile.bytes(config))).training
         }
         var settings = TrainingSettingsBuilder(
-            network: network, optimization: optimization, validation: data.validation, seed: running.seed
+            network: network, optimization: optimization, structure: structure, validation: data.validation,
+            seed: running.seed
         ).settings()
         settings.head = head.settings
         if settings.head != nil, settings.head?.solves != .never, optimization.optimizer == nil {
@@ -190,6 +193,7 @@ struct TrainingSession {
                 failure = error
                 return .stop
             }
+            if !running.quiet { for line in event.announcement { Console.note(line) } }
             renderer.show(event.progress)
             if event.isFinal { final = { try checkpoints.write(event) } }
             if let point = event.point {
@@ -249,6 +253,8 @@ extension TrainingPoint {
         let all: [(String, Double?)] = [
             ("loss/train", trainLoss), ("score/validation", validationScore),
             ("score/test", testScore), ("learning_rate", learningRate), ("gradient_norm", gradientNorm),
+            ("structure/group_sparsity", structure?.groupSparsity), ("structure/low_rank", structure?.lowRankLevel),
+            ("structure/zeros", structure?.zeroShare), ("structure/strength", structure?.strength),
             ("convex/objective", objective), ("convex/relative_gap", relativeGap), ("convex/penalty", penalty),
             ("seconds", seconds),
         ]

@@ -42,8 +42,14 @@ struct OverrideArgument: ExpressibleByArgument {
         for one in list {
             let index = result.firstIndex { $0.parameters == one.parameters } ?? result.count
             if index == result.count { result.append(ParameterOverride(one.parameters, settings: [:])) }
-            if one.assignment.name == "optimizer" {
+            let name = one.assignment.name
+            if name == "optimizer" {
                 result[index].optimizer = one.assignment.value.text
+            } else if name == "penalty" {
+                result[index].penalty = one.assignment.value.text
+            } else if name.hasPrefix("penalty.") {
+                result[index].penaltySettings = (result[index].penaltySettings ?? [:])
+                    .merging([String(name.dropFirst("penalty.".count)): one.assignment.value]) { $1 }
             } else {
                 result[index].settings[one.assignment.name] = one.assignment.value
             }
@@ -99,15 +105,17 @@ struct OptimizationOptions: ParsableArguments {
             """
             A setting of the optimizer for some parameters, by a name with * and ?, or vectors, all with fewer than two \
             dimensions: '*.bias:lr=0.1', 'vectors:weight_decay=0'. The first that matches a parameter counts. With \
-            'NAME:optimizer=sgd' they have that optimizer, and none of the settings of the others. Again for each.
+            'NAME:optimizer=sgd' they have that optimizer, and none of the settings of the others; with 'NAME:penalty=none' \
+            no penalty, with 'NAME:penalty.lambda=1e-4' another strength. Again for each.
             """,
             valueName: "parameters:name=value"))
     var overrides: [OverrideArgument] = []
 
     @Option(
         help: ArgumentHelp(
-            "Schedule: " + ScheduleCatalogue.all.map { $0.name }.joined(separator: ", ") + ".", valueName: "name"))
-    var schedule = "constant"
+            "Schedule: " + ScheduleCatalogue.all.map { $0.name }.joined(separator: ", ")
+                + ". Default: constant; stages for ramda and rmda.", valueName: "name"))
+    var schedule: String?
 
     @Option(
         name: .customLong("schedule-set"),
@@ -202,10 +210,73 @@ struct OptimizationOptions: ParsableArguments {
     }
 }
 
+/// What structure the weights are to have.
+struct StructureOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Penalty of matrices and convolutions, for optimizers that take one: ramda, rmda, proxsgd, proxgen, proxssi. \
+            See descent list penalties; norms, biases and embeddings have none.
+            """, valueName: "name"))
+    var penalty: String?
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Strength of the penalty; its own unless given.", valueName: "λ"))
+    var strength: Double?
+
+    @Option(
+        name: .customLong("penalty-set"),
+        help: ArgumentHelp("A setting of the penalty, as groups=outputs; again for each.", valueName: "name=value"))
+    var penaltySet: [Assignment] = []
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Share of the weights that is to be in zero groups, in place of a strength.", valueName: "share"))
+    var targetSparsity: Double?
+
+    @Flag(help: "Every parameter is to reach the target sparsity by itself.") var perLayer = false
+
+    @Flag(
+        help: """
+            One group for all weights of a channel or unit: what writes it and what reads it. Its removal makes the \
+            network smaller on both sides.
+            """)
+    var coupleChannels = false
+
+    func validate() throws {
+        if let strength, !(strength >= 0 && strength.isFinite) {
+            throw ValidationError("--strength \(strength): give a number ≥ 0.")
+        }
+        if let targetSparsity, !(0..<1).contains(targetSparsity) {
+            throw ValidationError("--target-sparsity \(targetSparsity): give a number from 0 up to 1.")
+        }
+        guard penalty == nil else {
+            if strength != nil, targetSparsity != nil {
+                throw ValidationError("--strength and --target-sparsity exclude each other: give one.")
+            }
+            return
+        }
+        if strength != nil || !penaltySet.isEmpty || targetSparsity != nil || coupleChannels {
+            throw ValidationError("There is no penalty to set: name one, as with --penalty group-lasso.")
+        }
+    }
+
+    var setting: PenaltySetting? {
+        guard let penalty else { return nil }
+        var settings = Assignment.dictionary(penaltySet)
+        if let strength { settings["lambda"] = .number(strength) }
+        return PenaltySetting(penalty.replacing("-", with: "_"), settings: settings)
+    }
+
+    var target: SparsityTarget? { targetSparsity.map { SparsityTarget($0, perLayer: perLayer) } }
+}
+
 /// The settings that the options describe.
 struct TrainingSettingsBuilder {
     let network: NetworkOptions
     let optimization: OptimizationOptions
+    let structure: StructureOptions
     let validation: Double?
     let seed: UInt64
 
@@ -219,6 +290,9 @@ struct TrainingSettingsBuilder {
         settings.optimizerSettings = Assignment.dictionary(optimization.set)
         if let lr = optimization.lr { settings.optimizerSettings["lr"] = .number(lr) }
         settings.overrides = OverrideArgument.overrides(optimization.overrides)
+        settings.penalty = structure.setting
+        settings.target = structure.target
+        settings.couplesChannels = structure.coupleChannels ? true : nil
         settings.schedule = optimization.schedule
         settings.scheduleSettings = Assignment.dictionary(optimization.scheduleSet)
         settings.scheduleUnit = optimization.scheduleUnit

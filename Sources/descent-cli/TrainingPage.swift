@@ -4,6 +4,7 @@ import Foundation
 import Plots
 import RunLog
 import Settings
+import Structure
 import Torch
 import Training
 
@@ -88,7 +89,7 @@ struct TrainingPage {
         page.add(section: "Run")
         var rows = [
             ["termination", report.termination], ["optimizer", report.settings.optimizer],
-            ["schedule", report.settings.schedule], ["batch", "\(report.settings.batch)"],
+            ["schedule", report.settings.scheduleName], ["batch", "\(report.settings.batch)"],
             ["threads", "\(report.threads)"], ["device", report.device], ["seed", "\(report.settings.seed)"],
             ["peak memory", Format.bytes(report.peakMemoryBytes)], ["data hash", report.dataHash],
             ["LibTorch", report.torch], ["Descent", Version.text],
@@ -117,6 +118,10 @@ enum TrainingSummary {
         add("best score", report.bestScore.map { "\(Format.percent($0)) at step \(report.bestStep ?? 0)" })
         add("method", report.method)
         add("parameters", "\(report.parameters)")
+        add("objective", report.objective.map { String(format: "%.5f", $0) })
+        add("zero groups", report.structure?.weightedGroupSparsity.map { "\(Format.percent($0)) of the penalised weights" })
+        add("low-rank level", report.structure?.lowRankLevel.map(Format.percent))
+        add("zero weights", report.structure.map { Format.percent($0.zeroShare) })
         let convex = report.history.last { $0.relativeGap != nil }
         add("convex gap", convex.flatMap { $0.relativeGap }.map(Format.percent))
         add("convex penalty", convex.flatMap { $0.penalty }.map { "\(Format.number($0)) for each row" })

@@ -24,4 +24,30 @@ CK_STEPS(double, f64)
 
 #undef CK_STEPS
 
+/// Groups `first` up to `last` of the middle dimension of before × groups × within.
+typedef struct {
+    size_t before, groups, within, first, last;
+} ck_groups;
+
+/// Groups that are worked on at once: threads start at its multiples.
+size_t ck_group_tile(size_t before, size_t groups, size_t within, size_t bytes);
+/// Elements of the scratch memory that each thread needs.
+size_t ck_group_scratch(size_t before, size_t groups, size_t within, size_t bytes);
+
+// Group lasso in a diagonal metric D, one group at a time: v minimises ½⟨v, Dv⟩ − ⟨z, v⟩ + tau‖v‖.
+#define CK_GROUPS(REAL, SUFFIX)                                                                                      \
+    /* The minimiser itself. */                                                                                      \
+    void ck_group_prox_##SUFFIX(REAL *v, const REAL *z, const REAL *d, ck_groups shape, REAL tau, REAL *scratch);    \
+    /* A RAMDA step; k: s, ε. p moves to the minimiser by `share`. */                                                \
+    void ck_group_ramda_##SUFFIX(REAL *p, const REAL *g, REAL *v, REAL *u, const REAL *start, ck_groups shape,       \
+                                 REAL tau, REAL share, const REAL *k, REAL *scratch);                                \
+    /* A proximal Adam step; k: β₁, 1 − β₁, β₂, 1 − β₂, factor of √v, ε, factor of p, factor of m. */                \
+    void ck_group_adam_##SUFFIX(REAL *p, const REAL *g, REAL *m, REAL *v, ck_groups shape, REAL tau, const REAL *k,  \
+                                REAL *scratch);
+
+CK_GROUPS(float, f32)
+CK_GROUPS(double, f64)
+
+#undef CK_GROUPS
+
 #endif

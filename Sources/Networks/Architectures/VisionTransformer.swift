@@ -69,7 +69,7 @@ struct PatchTransformer: FeatureNetwork {
     private var block: EncoderBlock { EncoderBlock(settings: settings) }
 
     func declareFeatures(_ declaration: inout Declaration) {
-        declaration.parameter("class_token", [1, 1, width], .zeros)
+        declaration.parameter("class_token", [1, 1, width], .zeros, isLookup: true)
         declaration.part("conv_proj", projection)
         declaration.part("encoder", Encoder(self))
     }
@@ -102,7 +102,7 @@ struct PatchTransformer: FeatureNetwork {
 
         func declare(_ declaration: inout Declaration) {
             declaration.parameter(
-                "pos_embedding", [1, owner.patches + 1, owner.width], .normal(standardDeviation: 0.02))
+                "pos_embedding", [1, owner.patches + 1, owner.width], .normal(standardDeviation: 0.02), isLookup: true)
             declaration.part("layers", layers)
             declaration.part("ln", LayerNorm(owner.width, epsilon: 1e-6))
         }

@@ -44,7 +44,7 @@ public struct Embedding: Module {
 
     /// Declares `weight`.
     public func declare(_ declaration: inout Declaration) {
-        declaration.parameter("weight", [count, width], initialiser)
+        declaration.parameter("weight", [count, width], initialiser, isLookup: true)
     }
 
     /// Maps `int64` indices of any shape to that shape with `width` behind it.

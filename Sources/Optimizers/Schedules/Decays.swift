@@ -88,11 +88,6 @@ public struct MultiStepSchedule: Schedule {
 
     /// Creates the default schedule.
     public init() {}
-
-    /// The rate at a time.
-    public func rate(at time: Double, base: Double, total: Double) -> Double {
-        base * pow(gamma, Double(milestones.count { $0 <= time }))
-    }
 }
 
 /// `base · γᵗ`.

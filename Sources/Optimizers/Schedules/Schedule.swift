@@ -27,7 +27,7 @@ public enum ScheduleCatalogue {
     public static let all: [any Schedule.Type] = [
         ConstantSchedule.self, StepSchedule.self, MultiStepSchedule.self, ExponentialSchedule.self,
         PolynomialSchedule.self, LinearSchedule.self, CosineSchedule.self, InverseSquareRootSchedule.self,
-        OneCycleSchedule.self, WarmRestarts.self, Plateau.self,
+        OneCycleSchedule.self, WarmRestarts.self, EqualStages.self, Plateau.self,
     ]
 
     /// Creates a schedule with some settings; the others have their defaults.

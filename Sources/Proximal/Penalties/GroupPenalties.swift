@@ -7,11 +7,15 @@ enum DiagonalGroups {
     /// `N(r) = (Σ z² / (D r + τ)²)^{−1/2} = 1`. N increases and is concave, so that Newton's method from the left is
     /// monotone and needs no safeguard; where D is constant in the group, N is linear and the start is the root.
     ///
-    /// - Parameters:
-    ///   - z: `before × groups × within`.
-    ///   - d: D > 0, of that shape.
-    static func minimise(_ z: Tensor, _ d: Tensor, threshold τ: Double) -> Tensor {
+    /// - Parameter d: D > 0, of the shape of `z`.
+    static func minimise(_ z: Tensor, _ d: Tensor, _ grouping: Grouping, threshold τ: Double) -> Tensor {
         guard τ > 0 else { return z / d }
+        if GroupKernels.covers(z) { return GroupKernels.minimise(z, d, grouping, threshold: τ) }
+        return composed(grouping.view(z), grouping.view(d), threshold: τ).reshaped(z.shape)
+    }
+
+    /// The same by tensor operators; both are `before × groups × within`.
+    private static func composed(_ z: Tensor, _ d: Tensor, threshold τ: Double) -> Tensor {
         let squares = z.squared()
         let total = Grouping.sums(squares)
         let excess = total.squareRoot() - τ
@@ -42,6 +46,9 @@ extension AxisGroupPenalty {
     /// The groups.
     public var grouping: Grouping { Grouping(axis, width: width) }
 
+    /// What is wrong with the grouping of a shape.
+    public func fault(for shape: [Int]) -> String? { grouping.fault(for: shape) }
+
     /// `‖z_g‖ / (step √|g|)`
     public func criticalStrengths(_ z: Tensor, step: Double) -> Tensor {
         grouping.norms(z) / (step * Double(grouping.size(in: z.shape)).squareRoot())
@@ -54,8 +61,8 @@ extension AxisGroupPenalty {
         return penalty
     }
 
-    /// `λ √|g|`
-    func groupWeight(_ w: Tensor) -> Double { strength * Double(grouping.size(in: w.shape)).squareRoot() }
+    /// `λ √|g|` for the groups of a tensor.
+    package func groupWeight(_ w: Tensor) -> Double { strength * Double(grouping.size(in: w.shape)).squareRoot() }
 }
 
 /// `λ Σ_g √|g| ‖w_g‖`
@@ -94,8 +101,7 @@ public struct GroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty, Subdifferent
 
     /// The exact minimiser, by Newton's method on the norm of each group.
     public func prox(_ z: Tensor, metric: Tensor, step: Double) -> Tensor {
-        DiagonalGroups.minimise(grouping.view(z), grouping.view(metric), threshold: step * groupWeight(z))
-            .reshaped(z.shape)
+        DiagonalGroups.minimise(z, metric, grouping, threshold: step * groupWeight(z))
     }
 
     /// Distance of `−g` from `λ ∂ψ(w)`.
@@ -225,7 +231,7 @@ public struct NonNegativeGroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty {
 }
 
 /// Minimax concave penalty of group norms: like the group lasso at small norms, constant from `γ λ √|g|` on.
-public struct GroupMCPPenalty: AxisGroupPenalty {
+public struct GroupMCPPenalty: AxisGroupPenalty, DiagonalPenalty {
     /// Name on the command line.
     public static let name = "group_mcp"
     /// One line of help.
@@ -272,5 +278,20 @@ public struct GroupMCPPenalty: AxisGroupPenalty {
         let firm = (norms - step * τ).relu() / (1 - step / gamma)
         let kept = firm.minimum(norms)
         return (view * (kept / norms.clamped(min: 1e-37))).reshaped(w.shape)
+    }
+
+    /// The minimiser, by the group lasso's of the metric `D − step/γ` where its norm is below `γ λ √|g|`, else `z / D`
+    /// (Deleu and Bengio, arXiv:2102.03869, section 3.3).
+    ///
+    /// Where a group has `D ≤ 2 step/γ`, a larger γ keeps its subproblem convex.
+    public func prox(_ z: Tensor, metric: Tensor, step: Double) -> Tensor {
+        let (view, d) = (grouping.view(z), grouping.view(metric))
+        let bend = (d.min(0, 2, keepingRank: true) * 0.5).clamped(to: 0...step / gamma)
+        let lowered = (d - bend).reshaped(z.shape)
+        let near = grouping.view(
+            DiagonalGroups.minimise(z, lowered, grouping, threshold: step * groupWeight(z)))
+        let end = bend.reciprocal() * (step * groupWeight(z))
+        let isNear = (end - Grouping.sums(near.squared()).squareRoot()).isAtLeast(0)
+        return near.selecting(where: isNear, otherwise: view / d).reshaped(z.shape)
     }
 }

@@ -44,7 +44,7 @@ public struct Grouping: Sendable, Equatable, Codable {
     public func size(in shape: [Int]) -> Int { shape.reduce(1, *) / max(1, count(in: shape)) }
 
     /// `before × groups × within`: the shape in which the middle dimension counts groups.
-    private func split(_ shape: [Int]) -> (before: Int, groups: Int, within: Int) {
+    func split(_ shape: [Int]) -> (before: Int, groups: Int, within: Int) {
         if let fault = fault(for: shape) { preconditionFailure(fault) }
         let dimension = axis == .inputs ? 1 : 0
         guard axis != .whole else { return (1, 1, shape.reduce(1, *)) }

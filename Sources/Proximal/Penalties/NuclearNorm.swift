@@ -20,6 +20,14 @@ public struct NuclearNormPenalty: ScaledPenalty {
     /// Creates the default penalty.
     public init() {}
 
+    /// Matrices.
+    public func applies(to shape: [Int]) -> Bool { shape.count == 2 }
+
+    /// Only matrices have singular values.
+    public func fault(for shape: [Int]) -> String? {
+        shape.count == 2 ? nil : "a tensor of shape \(shape) is no matrix"
+    }
+
     /// `λ ‖W‖_*`
     public func value(_ w: Tensor) -> Double {
         guard let (_, s, _) = try? w.svd() else { return .nan }

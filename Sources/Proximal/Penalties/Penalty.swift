@@ -12,6 +12,17 @@ public protocol Penalty: Configurable {
     ///
     /// - Parameter step: > 0.
     func prox(_ w: Tensor, step: Double) -> Tensor
+    /// Whether parameters of a shape have this penalty unless somebody says otherwise: matrices and convolutions.
+    func applies(to shape: [Int]) -> Bool
+    /// What is wrong with this penalty for a shape; nil where it fits.
+    func fault(for shape: [Int]) -> String?
+}
+
+extension Penalty {
+    /// Matrices and convolutions.
+    public func applies(to shape: [Int]) -> Bool { shape.count >= 2 }
+    /// Every shape fits.
+    public func fault(for shape: [Int]) -> String? { nil }
 }
 
 /// A penalty with a strength λ to tune.
