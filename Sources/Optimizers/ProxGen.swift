@@ -75,8 +75,9 @@ public struct ProxGen: ProximalOptimizer {
         }
         let (first, root) = AdamMoments.corrections(betas, t)
         let d = v.squareRoot() / root + eps
-        let linear = (d * (parameter * shrink)).adding(m, scaledBy: -lr / first)
-        return Subproblem(linear: linear, metric: .diagonal(d), step: lr)
+        let centre = parameter * shrink
+        let linear = (d * centre).adding(m, scaledBy: -lr / first)
+        return Subproblem(linear: linear, metric: .diagonal(d), step: lr, centre: centre)
     }
 
     /// Factor of the parameter before the step.

@@ -75,7 +75,7 @@ public struct RAMDA: StagedOptimizer {
             let alpha = slot.numbers["alpha"]
         else { preconditionFailure("\(Self.name): the state is empty") }
         let d = u.power(1.0 / 3) + eps
-        return Subproblem(linear: d * x0 - v, metric: .diagonal(d), step: alpha)
+        return Subproblem(linear: d * x0 - v, metric: .diagonal(d), step: alpha, centre: x0)
     }
 
     /// All of a step in one pass.

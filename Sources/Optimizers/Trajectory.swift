@@ -21,8 +21,26 @@ public struct TrajectoryFile: Codable, Sendable {
         public var name: String
         /// Hyperparameters; the others have their defaults.
         public var settings: [String: SettingValue]
+        /// Penalty of some parameters.
+        public var penalty: Penalised?
+        /// How near a right implementation comes; nil for rounding.
+        public var tolerance: Double?
         /// Runs with this setting.
         public var trajectories: [Trajectory]
+
+        init(name: String, settings: [String: SettingValue], trajectories: [Trajectory]) {
+            (self.name, self.settings, self.trajectories) = (name, settings, trajectories)
+        }
+    }
+
+    /// A penalty with the parameters that it applies to.
+    public struct Penalised: Codable, Sendable {
+        /// Name of the penalty.
+        public var name: String
+        /// Its hyperparameters; the others have their defaults.
+        public var settings: [String: SettingValue]
+        /// Names of the parameters.
+        public var parameters: [String]
     }
 
     /// One run.
@@ -56,13 +74,19 @@ public struct TrajectoryFile: Codable, Sendable {
         public var evaluated: Point?
         /// Estimated distance after the step, for optimizers that find their rate.
         public var d: Double?
+        /// Hyperparameters of this step, over those of the configuration.
+        public var settings: [String: SettingValue]?
+        /// Whether the optimizer starts afresh before this step.
+        public var restart: Bool?
 
         private enum CodingKeys: String, CodingKey {
-            case grad, d
+            case grad, d, settings, restart
             case after = "params_after"
             case evaluated = "eval_params_after"
             case average = "ax"
         }
+
+        init(gradient: Point, after: Point) { (grad, self.after) = (gradient, after) }
 
         /// Reads a step.
         public init(from decoder: any Decoder) throws {
@@ -73,6 +97,8 @@ public struct TrajectoryFile: Codable, Sendable {
                 try values.decodeIfPresent(Point.self, forKey: .evaluated)
                 ?? values.decodeIfPresent(Point.self, forKey: .average)
             d = try values.decodeIfPresent(Double.self, forKey: .d)
+            settings = try values.decodeIfPresent([String: SettingValue].self, forKey: .settings)
+            restart = try values.decodeIfPresent(Bool.self, forKey: .restart)
         }
 
         /// Writes a step.
@@ -82,6 +108,8 @@ public struct TrajectoryFile: Codable, Sendable {
             try values.encode(after, forKey: .after)
             try values.encodeIfPresent(evaluated, forKey: .evaluated)
             try values.encodeIfPresent(d, forKey: .d)
+            try values.encodeIfPresent(settings, forKey: .settings)
+            try values.encodeIfPresent(restart, forKey: .restart)
         }
     }
 
@@ -90,12 +118,18 @@ public struct TrajectoryFile: Codable, Sendable {
     /// Settings with their runs.
     public var configs: [Configuration]
 
-    /// Reads a file.
+    init(optimizer: String, configs: [Configuration]) { (self.optimizer, self.configs) = (optimizer, configs) }
+
+    /// Reads a file, also of the layout with flat arrays that published trajectories of RAMDA have.
     ///
     /// - Throws: `SettingError` that says which field is missing or wrong.
     public init(contentsOf path: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw SettingError(path, "cannot be read")
+        }
+        if let other = try? JSONDecoder().decode(RegularisedTrajectory.self, from: data) {
+            self = try other.file(path: path)
+            return
         }
         do {
             self = try JSONDecoder().decode(TrajectoryFile.self, from: data)

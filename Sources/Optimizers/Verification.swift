@@ -1,4 +1,5 @@
 import Foundation
+import Proximal
 import Settings
 import Torch
 
@@ -68,6 +69,8 @@ public struct Deviation: Sendable, Codable {
     public var largest: Double
     /// Step of the largest deviation, from 1.
     public var step: Int
+    /// How near a right implementation comes, where the file says so.
+    public var tolerance: Double?
 }
 
 /// Replays reference trajectories.
@@ -78,18 +81,19 @@ public enum Verification {
     /// - Throws: `SettingError` for an optimizer, a setting or a problem that is not known here, or a broken run.
     public static func replay(_ file: TrajectoryFile, optimizer: String? = nil) throws -> [Deviation] {
         try file.configs.flatMap { configuration in
-            let made = try OptimizerCatalogue.make(optimizer ?? file.optimizer, settings: configuration.settings)
+            let name = optimizer ?? file.optimizer
+            let made = try OptimizerCatalogue.make(name, settings: configuration.settings)
             return try configuration.trajectories.map { trajectory in
-                try replay(made, trajectory, configuration: configuration.name)
+                try replay(made, trajectory, configuration)
             }
         }
     }
 
     private static func replay(
-        _ optimizer: any Optimizer, _ run: TrajectoryFile.Trajectory, configuration: String
+        _ optimizer: any Optimizer, _ run: TrajectoryFile.Trajectory, _ configuration: TrajectoryFile.Configuration
     ) throws -> Deviation {
         let names = run.problem.initial.keys.sorted()
-        let label = "\(type(of: optimizer).name), \(configuration), \(run.problem.name)"
+        let label = "\(type(of: optimizer).name), \(configuration.name), \(run.problem.name)"
         func tensors(_ point: TrajectoryFile.Point, _ what: String) throws -> [Tensor] {
             try names.map { name in
                 guard let tensor = point[name]?.tensor else {
@@ -101,9 +105,20 @@ public enum Verification {
         let function = TestFunction.all.first { $0.name == run.problem.name }
         var parameters = try tensors(run.problem.initial, "the start")
         var state = OptimizerState()
+        var penalised = try PenalisedPart(configuration.penalty, names, optimizer)
         var result = Deviation(
-            configuration: configuration, problem: run.problem.name, steps: run.steps.count, largest: 0, step: 0)
+            configuration: configuration.name, problem: run.problem.name, steps: run.steps.count, largest: 0, step: 0,
+            tolerance: configuration.tolerance)
         for (index, step) in run.steps.enumerated() {
+            let optimizer =
+                try step.settings.map {
+                    try OptimizerCatalogue.make(
+                        type(of: optimizer).name, settings: configuration.settings.merging($0) { $1 })
+                } ?? optimizer
+            if step.restart == true {
+                state = OptimizerState()
+                penalised?.state = OptimizerState()
+            }
             if let closure = optimizer as? any ClosureOptimizer {
                 guard let function else {
                     let known = TestFunction.all.map(\.name).joined(separator: ", ")
@@ -117,7 +132,11 @@ public enum Verification {
                 else {
                     throw SettingError(label, "step \(index + 1) has no 'grad'")
                 }
-                optimizer.step(&parameters, gradients: gradients, state: &state)
+                if let part = penalised {
+                    penalised = try part.stepped(&parameters, gradients, optimizer, &state)
+                } else {
+                    optimizer.step(&parameters, gradients: gradients, state: &state)
+                }
             }
             let after = try tensors(step.after, "'params_after' of step \(index + 1)")
             var pairs = zip(parameters, after).map { ($0, $1) }
@@ -130,6 +149,43 @@ public enum Verification {
             if deviation > result.largest || deviation.isNaN { (result.largest, result.step) = (deviation, index + 1) }
         }
         return result
+    }
+
+    /// Parameters with a penalty and their state.
+    private struct PenalisedPart {
+        let positions: [Int]
+        let rest: [Int]
+        let regularisation: Regularisation
+        var state = OptimizerState()
+
+        init?(_ penalty: TrajectoryFile.Penalised?, _ names: [String], _ optimizer: any Optimizer) throws {
+            guard let penalty else { return nil }
+            guard optimizer is any ProximalOptimizer else {
+                throw SettingError(type(of: optimizer).name, "takes no penalty, but the file has '\(penalty.name)'")
+            }
+            if let stray = penalty.parameters.first(where: { !names.contains($0) }) {
+                throw SettingError(penalty.name, "the start has no parameter '\(stray)'")
+            }
+            positions = names.indices.filter { penalty.parameters.contains(names[$0]) }
+            rest = names.indices.filter { !penalty.parameters.contains(names[$0]) }
+            regularisation = Regularisation(try PenaltyCatalogue.make(penalty.name, settings: penalty.settings))
+        }
+
+        /// Steps all parameters, those without the penalty by `state`.
+        func stepped(
+            _ parameters: inout [Tensor], _ gradients: [Tensor], _ optimizer: any Optimizer,
+            _ state: inout OptimizerState
+        ) throws -> PenalisedPart {
+            guard let proximal = optimizer as? any ProximalOptimizer else { return self }
+            var copy = self
+            var own = positions.map { parameters[$0] }
+            proximal.step(
+                &own, gradients: positions.map { gradients[$0] }, regularisation: regularisation, state: &copy.state)
+            var others = rest.map { parameters[$0] }
+            proximal.step(&others, gradients: rest.map { gradients[$0] }, state: &state)
+            for (position, tensor) in zip(positions + rest, own + others) { parameters[position] = tensor }
+            return copy
+        }
     }
 
     private static func distance(_ ours: Tensor, _ theirs: Tensor) -> Double {

@@ -16,10 +16,12 @@ public struct Subproblem: Sendable {
     public var metric: Metric
     /// Factor of the penalty, > 0.
     public var step: Double
+    /// Where the quadratic part of the published objective is zero, which only its relative stopping rule sees.
+    public var centre: Tensor?
 
     /// Creates a subproblem.
-    public init(linear: Tensor, metric: Metric, step: Double) {
-        (self.linear, self.metric, self.step) = (linear, metric, step)
+    public init(linear: Tensor, metric: Metric, step: Double, centre: Tensor? = nil) {
+        (self.linear, self.metric, self.step, self.centre) = (linear, metric, step, centre)
     }
 
     /// The minimiser without a penalty: `z / D`.
@@ -134,7 +136,14 @@ extension Subproblem {
         _ penalty: any Penalty, _ d: Tensor, from start: Tensor, _ iterations: Int, _ tolerance: Double
     ) -> SubproblemSolution {
         var point = start
-        var last = objective(at: point, penalty)
+        if let groups = penalty as? any GroupPenalty {
+            // What is known to vanish does so before the first iteration.
+            let isKept = (groups.criticalStrengths(linear, step: step) - groups.strength).isAbove(0).to(start.dtype)
+            point = (groups.grouping.view(start) * isKept.reshaped(1, -1, 1)).reshaped(start.shape)
+        }
+        // ⟨D c − z, v − c⟩ + ½ ⟨v − c, D (v − c)⟩ is the smooth part, c the centre.
+        let offset = centre.map { 0.5 * (d * $0).dot($0) - (d * $0 - linear).dot($0) } ?? 0
+        var last = objective(at: point, penalty) + offset
         for iteration in 1...max(2, iterations) {
             if let groups = penalty as? any GroupPenalty {
                 let view = groups.grouping.view(d)
@@ -149,7 +158,7 @@ extension Subproblem {
                 let curvature = d.max().scalar
                 point = penalty.prox(point - gradient(at: point) / curvature, step: step / curvature)
             }
-            let value = objective(at: point, penalty)
+            let value = objective(at: point, penalty) + offset
             if iteration > 1, (last - value) / (abs(value) + 1) < tolerance {
                 return SubproblemSolution(point: point, iterations: iteration)
             }

@@ -23,8 +23,10 @@ struct VerifyCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Optimizer to use instead of the one that the file names.", valueName: "name"))
     var optimizer: String?
 
-    @Option(help: ArgumentHelp("Largest deviation that passes.", valueName: "number"))
-    var tolerance = 1e-9
+    @Option(
+        help: ArgumentHelp(
+            "Largest deviation that passes; what the file says, or 1e-9, unless given.", valueName: "number"))
+    var tolerance: Double?
 
     @Flag(help: "Print a small trajectory file to start from, and stop.")
     var example = false
@@ -34,7 +36,7 @@ struct VerifyCommand: ParsableCommand {
 
     func validate() throws {
         guard example || !files.isEmpty else { throw ValidationError("Name a trajectory file, or give --example") }
-        guard tolerance > 0 else { throw ValidationError("--tolerance must be above 0") }
+        guard tolerance ?? 1 > 0 else { throw ValidationError("--tolerance must be above 0") }
     }
 
     mutating func run() throws {
@@ -44,9 +46,9 @@ struct VerifyCommand: ParsableCommand {
         for path in files {
             let deviations = try Verification.replay(TrajectoryFile(contentsOf: path), optimizer: optimizer)
             found[path] = deviations
-            let largest = deviations.map(\.largest).max() ?? 0
-            hasFailed = hasFailed || !(largest <= tolerance)
-            if !json { try Console.result(line(path, deviations, largest)) }
+            let agrees = deviations.allSatisfy { $0.largest <= tolerance ?? $0.tolerance ?? 1e-9 }
+            hasFailed = hasFailed || !agrees
+            if !json { try Console.result(line(path, deviations, agrees)) }
         }
         if json {
             let encoder = JSONEncoder()
@@ -58,8 +60,9 @@ struct VerifyCommand: ParsableCommand {
         if hasFailed { throw ExitCode(1) }
     }
 
-    private func line(_ path: String, _ deviations: [Deviation], _ largest: Double) -> String {
-        let mark = largest <= tolerance ? "agrees" : "DIFFERS"
+    private func line(_ path: String, _ deviations: [Deviation], _ agrees: Bool) -> String {
+        let mark = agrees ? "agrees" : "DIFFERS"
+        let largest = deviations.map(\.largest).max() ?? 0
         let worst = deviations.max { $0.largest < $1.largest }
         let place = worst.map { $0.largest > 0 ? " (\($0.configuration), \($0.problem), step \($0.step))" : "" } ?? ""
         let steps = deviations.reduce(0) { $0 + $1.steps }
