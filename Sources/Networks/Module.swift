@@ -25,6 +25,7 @@ public struct Declaration {
         var shape: [Int]
         var initialiser: Initialiser
         var isLookup = false
+        var dtype: DType?
     }
 
     var parameters: [Parameter] = []
@@ -44,8 +45,10 @@ public struct Declaration {
     }
 
     /// Declares a tensor that is kept with the parameters and not trained, as running means are.
-    public mutating func buffer(_ name: String, _ shape: [Int], fill: Double) {
-        buffers.append(Parameter(name: prefix + name, shape: shape, initialiser: .constant(fill)))
+    ///
+    /// - Parameter dtype: its element type where that is not the network's.
+    public mutating func buffer(_ name: String, _ shape: [Int], fill: Double, dtype: DType? = nil) {
+        buffers.append(Parameter(name: prefix + name, shape: shape, initialiser: .constant(fill), dtype: dtype))
     }
 
     /// Declares a part; its names start with the part's own.

@@ -53,7 +53,7 @@ public struct Network: Sendable {
         for parameter in declared {
             precondition(made[parameter.name] == nil, "the parameter '\(parameter.name)' is declared twice")
             made[parameter.name] = parameter.initialiser.tensor(parameter.shape, name: parameter.name, seed: seed)
-                .to(dtype).to(device: device)
+                .to(parameter.dtype ?? dtype).to(device: device)
         }
         return made
     }

@@ -33,6 +33,8 @@ public enum Value: Sendable {
 public struct Operator: Sendable {
     /// Name with namespace, as in `aten::add`.
     public let name: String
+    /// Which of the operators of that name.
+    public let overload: String
     private nonisolated(unsafe) let handle: OpaquePointer
 
     /// Looks the operator up; traps when LibTorch does not know it, which is an error of this package.
@@ -51,7 +53,7 @@ public struct Operator: Sendable {
             ct_string_free(message)
             return nil
         }
-        self.name = name
+        (self.name, self.overload) = (name, overload)
         self.handle = handle
     }
 
@@ -74,7 +76,10 @@ public struct Operator: Sendable {
             ct_string_free(message)
             throw TorchError(operation: name, operands: arguments.map(\.summary), message: text)
         }
-        return results[0..<Int(count)].map(Self.unpack)
+        let unpacked = results[0..<Int(count)].map(Self.unpack)
+        OperatorTrace.current?.calls.append(
+            OperatorTrace.Call(name: name, overload: overload, arguments: arguments, results: unpacked))
+        return unpacked
     }
 
     /// Calls the operator and returns its first result as a tensor; a refused call traps, as a wrong index does.

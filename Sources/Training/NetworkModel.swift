@@ -4,6 +4,7 @@ import Foundation
 import Interchange
 import Networks
 import Settings
+import Structure
 import TensorFiles
 import Torch
 
@@ -27,6 +28,8 @@ public struct NetworkModel: Sendable {
         var standardiser: Standardiser
         var encoding: TableEncoding?
         var loss: String
+        /// What the network computes, where it is no longer what its architecture builds.
+        var program: Program?
         var facts: [String: String] = [:]
     }
 
@@ -68,7 +71,7 @@ public struct NetworkModel: Sendable {
         self.network = onHost
     }
 
-    private init(header: Header, network: Network) { (self.header, self.network) = (header, network) }
+    init(header: Header, network: Network) { (self.header, self.network) = (header, network) }
 
     /// Raw outputs, `n × C`: class scores, or predicted values in the units of the targets.
     ///
@@ -125,15 +128,22 @@ public struct NetworkModel: Sendable {
             throw InterchangeError(
                 path: path, problem: "is no network of this version of Descent", advice: "Train it with descent train")
         }
-        let architecture = try ArchitectureCatalogue.make(header.architecture, settings: header.settings)
-        var module = try architecture.network(input: input, outputs: header.outputs)
-        if let units = header.headUnits, let base = module as? any FeatureNetwork {
-            module = HeadedNetwork(base: base, units: units, outputs: header.outputs)
-        }
+        let module = try header.module(input)
         let first = file.tensors.first { !$0.name.hasSuffix("num_batches_tracked") }
         var network = Network(module, dtype: first?.array.elementType == .float64 ? .float64 : .float32)
         try network.load(file, path: path)
         return NetworkModel(header: header, network: network)
+    }
+}
+
+extension NetworkModel.Header {
+    /// What computes: the program, or what the architecture builds.
+    fileprivate func module(_ input: InputShape) throws -> any Module {
+        if let program { return program }
+        let architecture = try ArchitectureCatalogue.make(self.architecture, settings: settings)
+        let module = try architecture.network(input: input, outputs: outputs)
+        guard let units = headUnits, let base = module as? any FeatureNetwork else { return module }
+        return HeadedNetwork(base: base, units: units, outputs: outputs)
     }
 }
 
@@ -149,7 +159,7 @@ extension InputShape {
         }
     }
 
-    fileprivate init?(stored kind: String, _ sizes: [Int]) {
+    init?(stored kind: String, _ sizes: [Int]) {
         switch (kind, sizes.count) {
         case ("features", 1): self = .features(sizes[0])
         case ("image", 3): self = .image(channels: sizes[0], height: sizes[1], width: sizes[2])

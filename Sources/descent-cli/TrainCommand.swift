@@ -128,7 +128,8 @@ struct TrainCommand: ParsableCommand {
         var isDone = false
         defer { if !isDone { folder.discardIfNew() } }
         let session = TrainingSession(
-            folder: folder, settings: settings, options: optimization, running: running, loaded: loaded)
+            folder: folder, settings: settings, options: optimization, running: running, loaded: loaded,
+            source: data.source)
         let report = try session.run()
         isDone = true
         if running.json {
@@ -172,6 +173,8 @@ struct TrainingSession {
     let options: OptimizationOptions
     let running: RunOptions
     let loaded: LoadedData
+    /// The data as they were named.
+    let source: String
 
     func run() throws -> TrainingReport {
         if !running.quiet { announce() }
@@ -214,6 +217,7 @@ struct TrainingSession {
         if isCut { try final?() }
         var model = trained
         model.facts = Self.facts(report)
+        model.facts["data"] = source
         try model.save(to: folder.path + "/model.safetensors")
         try folder.write(report, page: try TrainingPage(report: report, data: loaded, model: model).render())
         if !isCut { checkpoints.removeAll() }

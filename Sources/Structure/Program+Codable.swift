@@ -1,0 +1,158 @@
+import Torch
+
+// The file format: short lists, since a metadata line holds them all.
+//
+//   {"parameters": [["0.weight", [10, 784], "parameter"], …],
+//    "steps": [["linear", "", [["v", 0], ["v", 1], ["v", 2]], [3]], …], "output": 3}
+//
+// An argument is null, ["v", value], ["vs", values], ["i", length], ["is", lengths], ["f", number], ["b", flag],
+// ["s", word], ["dtype", name] or ["device"]; a length is a number, or "2n" for twice the number of rows.
+
+extension Program: Codable {
+    private enum CodingKeys: String, CodingKey { case parameters, steps, output }
+
+    /// Reads a program.
+    ///
+    /// - Throws: `DecodingError` for what is no program: calls that the engine does not know, or values read before they
+    ///   are made.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        parameters = try container.decode([Parameter].self, forKey: .parameters)
+        steps = try container.decode([Step].self, forKey: .steps)
+        output = try container.decode(Int.self, forKey: .output)
+        func fault(_ text: String) -> DecodingError {
+            .dataCorruptedError(forKey: .steps, in: container, debugDescription: text)
+        }
+        var made = Set(0...parameters.count)
+        for step in steps {
+            guard Operator(ifKnown: "aten::" + step.name, step.overload) != nil else {
+                throw fault("the engine has no operator '\(step.name)'")
+            }
+            guard Self.reads(step).allSatisfy(made.contains) else { throw fault("a value is read before it is made") }
+            made.formUnion(step.results.compactMap(\.self))
+        }
+        guard made.contains(output) else { throw fault("the output is never made") }
+    }
+
+    /// Writes a program.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(parameters, forKey: .parameters)
+        try container.encode(steps, forKey: .steps)
+        try container.encode(output, forKey: .output)
+    }
+}
+
+extension Program.Parameter: Codable {
+    /// Reads `[name, shape, kind]`.
+    public init(from decoder: any Decoder) throws {
+        var list = try decoder.unkeyedContainer()
+        self.init(
+            name: try list.decode(String.self), shape: try list.decode([Int].self), kind: try list.decode(Kind.self))
+    }
+
+    /// Writes `[name, shape, kind]`.
+    public func encode(to encoder: any Encoder) throws {
+        var list = encoder.unkeyedContainer()
+        try list.encode(name)
+        try list.encode(shape)
+        try list.encode(kind)
+    }
+}
+
+extension Program.Step: Codable {
+    /// Reads `[name, overload, arguments, results]`.
+    public init(from decoder: any Decoder) throws {
+        var list = try decoder.unkeyedContainer()
+        self.init(
+            name: try list.decode(String.self), overload: try list.decode(String.self),
+            arguments: try list.decode([Program.Argument].self), results: try list.decode([Int?].self))
+    }
+
+    /// Writes `[name, overload, arguments, results]`.
+    public func encode(to encoder: any Encoder) throws {
+        var list = encoder.unkeyedContainer()
+        try list.encode(name)
+        try list.encode(overload)
+        try list.encode(arguments)
+        try list.encode(results)
+    }
+}
+
+extension Program.Length: Codable {
+    /// Reads `12` or `"2n"`.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let number = try? container.decode(Int.self) {
+            self = .constant(number)
+            return
+        }
+        let text = try container.decode(String.self)
+        guard text.hasSuffix("n"), let factor = Int(text.dropLast()) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "'\(text)' is no length")
+        }
+        self = .rows(factor)
+    }
+
+    /// Writes `12` or `"2n"`.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .constant(let number): try container.encode(number)
+        case .rows(let factor): try container.encode("\(factor)n")
+        }
+    }
+}
+
+extension Program.Argument: Codable {
+    /// Reads null or a tagged list.
+    public init(from decoder: any Decoder) throws {
+        if let single = try? decoder.singleValueContainer(), single.decodeNil() {
+            self = .none
+            return
+        }
+        var list = try decoder.unkeyedContainer()
+        switch try list.decode(String.self) {
+        case "v": self = .value(try list.decode(Int.self))
+        case "vs": self = .values(try list.decode([Int].self))
+        case "i": self = .length(try list.decode(Program.Length.self))
+        case "is": self = .lengths(try list.decode([Program.Length].self))
+        case "f": self = .number(try list.decode(Double.self))
+        case "b": self = .flag(try list.decode(Bool.self))
+        case "s": self = .word(try list.decode(String.self))
+        case "dtype":
+            let name = try list.decode(String.self)
+            guard let dtype = DType.allCases.first(where: { "\($0)" == name }) else {
+                throw DecodingError.dataCorruptedError(in: list, debugDescription: "'\(name)' is no element type")
+            }
+            self = .dtype(dtype)
+        case "device": self = .device
+        case let tag: throw DecodingError.dataCorruptedError(in: list, debugDescription: "'\(tag)' is no argument")
+        }
+    }
+
+    /// Writes null or a tagged list.
+    public func encode(to encoder: any Encoder) throws {
+        if case .none = self {
+            var single = encoder.singleValueContainer()
+            return try single.encodeNil()
+        }
+        var list = encoder.unkeyedContainer()
+        func write(_ tag: String, _ value: some Encodable) throws {
+            try list.encode(tag)
+            try list.encode(value)
+        }
+        switch self {
+        case .none: break
+        case .value(let value): try write("v", value)
+        case .values(let values): try write("vs", values)
+        case .length(let length): try write("i", length)
+        case .lengths(let lengths): try write("is", lengths)
+        case .number(let number): try write("f", number)
+        case .flag(let flag): try write("b", flag)
+        case .word(let word): try write("s", word)
+        case .dtype(let dtype): try write("dtype", "\(dtype)")
+        case .device: try list.encode("device")
+        }
+    }
+}

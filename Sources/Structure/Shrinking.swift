@@ -1,0 +1,414 @@
+import Networks
+import Proximal
+import Torch
+
+/// A network made smaller by what its weights do not use, with an account of it.
+public struct Shrinking {
+    /// Channels, units or heads of one kind that went or had to stay.
+    public struct Change: Sendable, Codable, Equatable {
+        /// The parameters that read them, or write them where nobody reads.
+        public var parameters: [String]
+        /// How many there were.
+        public var before: Int
+        /// How many are left.
+        public var after: Int
+        /// How many more nobody needs, but cannot go without changing what is computed.
+        public var blocked = 0
+        /// Why those stay.
+        public var reason: String?
+    }
+
+    /// What the network computes now.
+    public private(set) var program: Program
+    /// Its parameters.
+    public private(set) var network: Network
+    /// What went and what had to stay.
+    public private(set) var changes: [Change] = []
+    /// Matrices that two thinner ones replace: name, sides and rank.
+    public private(set) var factorised: [Factorisation] = []
+
+    /// A matrix that two thinner ones replace.
+    public struct Factorisation: Sendable, Codable, Equatable {
+        public var parameter: String
+        public var shape: [Int]
+        public var rank: Int
+    }
+
+    private let input: InputShape
+    private let original: [String: [Int]]
+
+    /// Shrinks a network as far as its structure allows without changing what it computes, up to rounding.
+    ///
+    /// - Throws: `TraceError` for networks that cannot be written down as a program.
+    public init(_ source: Network, input: InputShape) throws {
+        self.input = input
+        let traced = try Program.tracing(source, input: input)
+        (program, network) = (traced.program, traced.network)
+        original = Dictionary(uniqueKeysWithValues: traced.program.parameters.map { ($0.name, $0.shape) })
+        while removeChannels() {}
+        factorise()
+    }
+
+    /// Whether anything became smaller.
+    public var hasChanged: Bool { !factorised.isEmpty || changes.contains { $0.after < $0.before } }
+
+    // MARK: Channels
+
+    /// One place where a space occurs in a parameter.
+    private struct Place {
+        var parameter: Int
+        var dimension: Int
+        var factor: Int
+        /// The call that reads the channels there, and the value that it reads them from; nil where they are written.
+        var reader: (step: Int, input: Int)?
+    }
+
+    private struct Candidate {
+        let space: ChannelSpace
+        var places: [Place]
+    }
+
+    private mutating func removeChannels() -> Bool {
+        var analysis = ChannelAnalysis(program, network, input: input)
+        let candidates = candidates(analysis)
+        var removed: [ObjectIdentifier: Set<Int>] = [:]
+        var found: [Change] = []
+        for candidate in candidates {
+            let ignored = unread(candidate, analysis)
+            var dead = ignored
+            var reason = candidate.space.frozen
+            let isInput = analysis.axes[0]?.last?.spaces.contains { $0 === candidate.space } ?? false
+            if reason == nil, isInput, analysis.axes[0]?.last?.resolved.count != 1 {
+                reason = "they are part of the input's columns"
+            }
+            if reason == nil, !isInput {
+                let (constant, why) = fold(candidate, but: ignored, &analysis)
+                dead.formUnion(constant)
+                if dead.count == ignored.count { reason = why }
+            }
+            let count = candidate.space.count
+            // Something must be left to compute with.
+            if dead.count == count { dead.remove(0) }
+            let names = candidate.places.filter { $0.reader != nil }.map { program.parameters[$0.parameter].name }
+            var change = Change(parameters: names, before: count, after: count)
+            if candidate.space.frozen != nil || (isInput && reason != nil) {
+                (change.blocked, change.reason) = (ignored.count, reason)
+            } else {
+                removed[ObjectIdentifier(candidate.space)] = dead
+                change.after = count - dead.count
+                change.reason = reason
+            }
+            found.append(change)
+        }
+        merge(found)
+        guard removed.contains(where: { !$0.value.isEmpty }) else { return false }
+        apply(removed, analysis)
+        return true
+    }
+
+    /// Adds what a round found to what earlier rounds did.
+    private mutating func merge(_ found: [Change]) {
+        for change in found {
+            if let index = changes.firstIndex(where: { $0.parameters == change.parameters }) {
+                changes[index].after = change.after
+                (changes[index].blocked, changes[index].reason) = (change.blocked, change.reason)
+            } else {
+                changes.append(change)
+            }
+        }
+    }
+
+    private func candidates(_ analysis: ChannelAnalysis) -> [Candidate] {
+        var found: [Candidate] = []
+        var positions: [ObjectIdentifier: Int] = [:]
+        for parameter in program.parameters.indices {
+            for (dimension, axis) in (analysis.axes[parameter + 1] ?? []).enumerated() {
+                for (factor, part) in axis.resolved.enumerated() {
+                    guard case .space(let space) = part else { continue }
+                    let reader = analysis.readers.first { $0.value == parameter + 1 && $0.dimension == dimension }
+                    let place = Place(
+                        parameter: parameter, dimension: dimension, factor: factor,
+                        reader: reader.map { ($0.step, $0.input) })
+                    let position = positions[ObjectIdentifier(space)] ?? found.count
+                    if position == found.count {
+                        found.append(Candidate(space: space, places: []))
+                        positions[ObjectIdentifier(space)] = position
+                    }
+                    found[position].places.append(place)
+                }
+            }
+        }
+        return found.filter { $0.places.contains { $0.reader != nil } }
+    }
+
+    /// A parameter with the channels of one place as its rows.
+    private func rows(_ place: Place, _ analysis: ChannelAnalysis) -> Tensor {
+        let tensor = network.tensor(program.parameters[place.parameter].name)
+        let factors = (analysis.axes[place.parameter + 1] ?? [])[place.dimension].resolved
+        let before = tensor.shape[..<place.dimension].reduce(1, *)
+            * factors[..<place.factor].reduce(1) { $0 * $1.count }
+        let count = factors[place.factor].count
+        return tensor.reshaped(before, count, -1).permuted(1, 0, 2).reshaped(count, -1)
+    }
+
+    private func isZero(_ place: Place, _ analysis: ChannelAnalysis) -> [Bool] {
+        rows(place, analysis).absolute().max(1).doubles().map { $0 == 0 }
+    }
+
+    /// Channels that every reader multiplies with zero.
+    private func unread(_ candidate: Candidate, _ analysis: ChannelAnalysis) -> Set<Int> {
+        var dead = [Bool](repeating: true, count: candidate.space.count)
+        for place in candidate.places where place.reader != nil {
+            dead = zip(dead, isZero(place, analysis)).map { $0 && $1 }
+        }
+        return Set(dead.indices.filter { dead[$0] })
+    }
+
+    // MARK: Constants
+
+    /// Channels that are written with zero weights are constants; the readers' biases take them over.
+    private mutating func fold(
+        _ candidate: Candidate, but ignored: Set<Int>, _ analysis: inout ChannelAnalysis
+    ) -> (channels: Set<Int>, reason: String?) {
+        let writers = candidate.places.filter {
+            $0.reader == nil && program.parameters[$0.parameter].shape.count >= 2
+        }
+        guard !writers.isEmpty else { return ([], nil) }
+        var silent = [Bool](repeating: true, count: candidate.space.count)
+        for place in writers { silent = zip(silent, isZero(place, analysis)).map { $0 && $1 } }
+        let channels = silent.indices.filter { silent[$0] && !ignored.contains($0) }
+        guard !channels.isEmpty else { return ([], nil) }
+        let readers = candidate.places.filter { $0.reader != nil }
+        guard let values = constants(channels, readers, analysis) else {
+            return ([], "they are constant, but a recurrent layer or attention reads them")
+        }
+        for (place, values) in zip(readers, values) where values.contains(where: { $0 != 0 }) {
+            let step = program.steps[place.reader!.step]
+            guard Self.isUnpadded(step, kernel: program.parameters[place.parameter].shape.dropFirst(2)) else {
+                return ([], "they are constant, but a convolution with zeros around its input reads them")
+            }
+        }
+        for (place, values) in zip(readers, values) where values.contains(where: { $0 != 0 }) {
+            addToBias(place, channels, values, analysis)
+        }
+        return (Set(channels), nil)
+    }
+
+    /// What each channel is at each reader, measured on two different inputs; nil where it is no constant there.
+    private func constants(
+        _ channels: [Int], _ readers: [Place], _ analysis: ChannelAnalysis
+    ) -> [[Double]]? {
+        let wanted = Set(readers.compactMap { $0.reader?.input })
+        guard !wanted.contains(-1), readers.allSatisfy({ ["linear", "conv1d", "conv2d"].contains(name(of: $0)) })
+        else { return nil }
+        let dtype = network.parameters.values.first?.dtype ?? .float32
+        let count = analysis.rows * input.count
+        let x = input.isTokens
+            ? Tensor.zeros([analysis.rows, input.count], dtype: dtype)
+            : Tensor((0..<count).map { Double($0 * 7919 % 101) / 50 - 1 }, shape: [analysis.rows, input.count])
+                .to(dtype)
+        let values = program.values(x, keeping: wanted) { network.tensor(program.parameters[$0].name) }
+        return readers.compactMap { place -> [Double]? in
+            guard let value = values[place.reader!.input], let axes = analysis.axes[place.reader!.input] else {
+                return nil
+            }
+            for (dimension, axis) in axes.enumerated() {
+                let factors = axis.resolved
+                guard let factor = factors.firstIndex(where: { part in
+                    if case .space(let space) = part { return space === candidateSpace(place, analysis) }
+                    return false
+                }) else { continue }
+                let before = value.shape[..<dimension].reduce(1, *) * factors[..<factor].reduce(1) { $0 * $1.count }
+                let rows = value.reshaped(before, factors[factor].count, -1).permuted(1, 0, 2)
+                    .reshaped(factors[factor].count, -1)
+                let (low, high) = (rows.min(1).doubles(), rows.max(1).doubles())
+                guard channels.allSatisfy({ low[$0] == high[$0] }) else { return nil }
+                return channels.map { low[$0] }
+            }
+            return nil
+        }.nilUnlessCount(readers.count)
+    }
+
+    private func candidateSpace(_ place: Place, _ analysis: ChannelAnalysis) -> ChannelSpace? {
+        let part = (analysis.axes[place.parameter + 1] ?? [])[place.dimension].resolved[place.factor]
+        if case .space(let space) = part { return space }
+        return nil
+    }
+
+    private func name(of place: Place) -> String { place.reader.map { program.steps[$0.step].name } ?? "" }
+
+    /// Whether no zeros are put around the input, which a constant would not reach.
+    private static func isUnpadded(_ step: Program.Step, kernel: ArraySlice<Int>) -> Bool {
+        guard step.name != "linear", step.arguments.count > 4 else { return true }
+        switch step.arguments[4] {
+        case .lengths(let lengths): return lengths.allSatisfy { $0 == .constant(0) }
+        default: return kernel.allSatisfy { $0 == 1 }
+        }
+    }
+
+    private mutating func addToBias(
+        _ place: Place, _ channels: [Int], _ values: [Double], _ analysis: ChannelAnalysis
+    ) {
+        let reader = place.reader!.step
+        let weight = rows(place, analysis).to(.float64)
+        let outputs = program.parameters[place.parameter].shape[0]
+        // Channels in front, then outputs, then everything else that is summed over.
+        var sum = Tensor.zeros([outputs], dtype: .float64)
+        for (channel, value) in zip(channels, values) {
+            sum = sum.adding(weight.rows(channel..<channel + 1).reshaped(outputs, -1).sum(1), scaledBy: value)
+        }
+        let dtype = network.tensor(program.parameters[place.parameter].name).dtype
+        if case .value(let bias) = program.steps[reader].arguments[2] {
+            let name = program.parameters[bias - 1].name
+            network.parameters[name] = (network.tensor(name).to(.float64) + sum).to(dtype)
+        } else {
+            let name = program.parameters[place.parameter].name + ".bias"
+            let number = insertParameter(name, sum.to(dtype))
+            program.steps[reader].arguments[2] = .value(number)
+        }
+    }
+
+    /// Adds a parameter behind the others; all later values move up by one.
+    private mutating func insertParameter(_ name: String, _ tensor: Tensor) -> Int {
+        let number = program.parameters.count + 1
+        program.renumber { $0 >= number ? $0 + 1 : $0 }
+        let isIndex = tensor.dtype == .int64
+        program.parameters.append(.init(name: name, shape: tensor.shape, kind: isIndex ? .index : .parameter))
+        if isIndex { network.buffers[name] = tensor } else { network.parameters[name] = tensor }
+        return number
+    }
+
+    // MARK: Cutting
+
+    private mutating func apply(_ removed: [ObjectIdentifier: Set<Int>], _ analysis: ChannelAnalysis) {
+        func gone(_ part: Axis.Factor) -> Set<Int> {
+            if case .space(let space) = part { return removed[ObjectIdentifier(space)] ?? [] }
+            return []
+        }
+        func left(_ axis: Axis) -> Int { axis.resolved.reduce(1) { $0 * ($1.count - gone($1).count) } }
+        /// Positions along a dimension that stay.
+        func kept(_ axis: Axis) -> [Int] {
+            axis.resolved.reduce([0]) { positions, part in
+                let gone = gone(part)
+                let own = (0..<part.count).filter { !gone.contains($0) }
+                return positions.flatMap { outer in own.map { outer * part.count + $0 } }
+            }
+        }
+        var tensors: [String: Tensor] = [:]
+        for index in program.parameters.indices {
+            // Biases that folding added have no dimensions yet, and none that shrink but by their weight's.
+            guard let axes = analysis.axes[index + 1], analysis.program.parameters.indices.contains(index),
+                analysis.program.parameters[index].name == program.parameters[index].name
+            else { continue }
+            var tensor = network.tensor(program.parameters[index].name)
+            for (dimension, axis) in axes.enumerated() where left(axis) < tensor.shape[dimension] {
+                tensor = tensor.gathering(kept(axis), dimension: dimension)
+            }
+            tensors[program.parameters[index].name] = tensor.contiguous()
+            program.parameters[index].shape = tensor.shape
+        }
+        let shift = program.parameters.count - analysis.program.parameters.count
+        for index in program.steps.indices { rewrite(index, analysis, shift, left) }
+        if let axis = analysis.axes[0]?.last, left(axis) < axis.count { select(kept(axis)) }
+        var made = Network(program, dtype: network.parameters.values.first?.dtype ?? .float32)
+        for name in made.parameters.names { made.parameters[name] = tensors[name] ?? network.tensor(name) }
+        for name in made.buffers.names { made.buffers[name] = tensors[name] ?? network.tensor(name) }
+        network = made
+    }
+
+    /// Lengths in calls that name what has become shorter.
+    private mutating func rewrite(
+        _ index: Int, _ analysis: ChannelAnalysis, _ shift: Int, _ left: (Axis) -> Int
+    ) {
+        let step = program.steps[index]
+        guard let result = step.results.first.flatMap({ $0 }) else { return }
+        let axes = analysis.axes[result - shift] ?? []
+        func shorter(_ length: Program.Length, _ axis: Axis) -> Program.Length {
+            switch length {
+            case .constant(let number) where number > 0: .constant(number / axis.count * left(axis))
+            case .rows(let factor): .rows(factor * left(axis) / axis.count)
+            default: length
+            }
+        }
+        switch step.name {
+        case "reshape", "view", "expand", "zeros", "full", "empty":
+            let place = ["zeros", "full", "empty"].contains(step.name) ? 0 : 1
+            guard case .lengths(let lengths) = step.arguments[place] else { return }
+            program.steps[index].arguments[place] = .lengths(zip(lengths, axes).map { shorter($0, $1) })
+        case "conv1d", "conv2d":
+            guard case .length(let groups)? = step.arguments.last, groups != .constant(1), axes.count > 1 else { return }
+            program.steps[index].arguments[step.arguments.count - 1] = .length(shorter(groups, axes[1]))
+        default: break
+        }
+    }
+
+    /// Lets the program read some columns of its input.
+    private mutating func select(_ columns: [Int]) {
+        let kept = Tensor(columns.map(Int64.init))
+        if let index = program.parameters.firstIndex(where: { $0.name == Self.columns }) {
+            // An earlier round has picked some already: this one picks of those.
+            let earlier = network.tensor(Self.columns)
+            network.buffers[Self.columns] = earlier.gathering(columns)
+            program.parameters[index].shape = [columns.count]
+            return
+        }
+        let number = insertParameter(Self.columns, kept)
+        let result = program.firstResult
+        program.renumber { $0 >= result ? $0 + 1 : $0 == 0 ? result : $0 }
+        program.steps.insert(
+            .init(
+                name: "index_select", overload: "",
+                arguments: [.value(0), .length(.constant(1)), .value(number)], results: [result]), at: 0)
+    }
+
+    static let columns = "input.columns"
+
+    // MARK: Low rank
+
+    /// Replaces matrices of linear maps whose rank is low enough by two thinner ones.
+    private mutating func factorise() {
+        for index in program.steps.indices.reversed() where program.steps[index].name == "linear" {
+            guard case .value(let x) = program.steps[index].arguments[0],
+                case .value(let weight) = program.steps[index].arguments[1], let position = program.parameter(weight)
+            else { continue }
+            let parameter = program.parameters[position]
+            let uses = program.steps.reduce(0) { $0 + Program.reads($1).count { $0 == weight } }
+            let (rows, columns) = (parameter.shape[0], parameter.shape[1])
+            let tensor = network.tensor(parameter.name)
+            let rank = max(1, NetworkStructure.rank(tensor))
+            guard uses == 1, rank * (rows + columns) < rows * columns,
+                let (u, s, v) = try? tensor.to(.float64).svd()
+            else { continue }
+            let root = s.rows(0..<rank).squareRoot()
+            let left = (u.columns(0..<rank) * root).to(tensor.dtype).contiguous()
+            let right = (v.rows(0..<rank) * root.reshaped(-1, 1)).to(tensor.dtype).contiguous()
+            split(index, x, weight, named: parameter.name, left, right)
+            factorised.append(Factorisation(parameter: parameter.name, shape: parameter.shape, rank: rank))
+        }
+    }
+
+    private mutating func split(
+        _ index: Int, _ x: Int, _ weight: Int, named name: String, _ left: Tensor, _ right: Tensor
+    ) {
+        let inner = insertParameter(name + ".right", right)
+        let outer = insertParameter(name + ".left", left)
+        let middle = program.valueCount
+        let shifted = x > weight && x >= inner ? x + 2 : x
+        program.steps[index].arguments[0] = .value(middle)
+        program.steps[index].arguments[1] = .value(outer)
+        program.steps.insert(
+            .init(
+                name: "linear", overload: "", arguments: [.value(shifted), .value(inner), .none], results: [middle]),
+            at: index)
+        program.removeUnused()
+        var made = Network(program, dtype: left.dtype)
+        for other in made.parameters.names { made.parameters[other] = network.tensor(other) }
+        for other in made.buffers.names { made.buffers[other] = network.tensor(other) }
+        network = made
+    }
+}
+
+extension Array {
+    /// The array, or nil where elements are missing.
+    fileprivate func nilUnlessCount(_ wanted: Int) -> [Element]? { count == wanted ? self : nil }
+}

@@ -1,0 +1,85 @@
+import Datasets
+import Foundation
+import Networks
+import Settings
+import Structure
+import Torch
+
+/// What shrinking did to a model: sizes, costs and how far its outputs moved.
+public struct ShrinkReport: Sendable, Codable {
+    /// A network's size and speed.
+    public struct Side: Sendable, Codable {
+        /// Elements, bytes and multiply-adds.
+        public var cost: Cost
+        /// Milliseconds for a batch of rows, the least of several measurements.
+        public var milliseconds: Double
+        /// Milliseconds for one row.
+        public var millisecondsForOne: Double
+        /// Bytes of the file.
+        public var fileBytes: Int?
+    }
+
+    /// Before.
+    public var before: Side
+    /// After.
+    public var after: Side
+    /// Rows of a batch.
+    public var batch: Int
+    /// Channels that went, and those that could not.
+    public var changes: [Shrinking.Change]
+    /// Matrices that two thinner ones replace.
+    public var factorised: [Shrinking.Factorisation]
+    /// Rows that outputs were compared on.
+    public var rows: Int
+    /// Largest difference of an output.
+    public var largestDifference: Double
+    /// Largest output.
+    public var largestOutput: Double
+}
+
+extension NetworkModel {
+    /// The network's input.
+    public var input: InputShape? { InputShape(stored: header.inputKind, header.inputSizes) }
+
+    /// The model without what its weights do not use, and what that did.
+    ///
+    /// - Parameter features: rows to compare and time both networks on, `n × inputColumns`, n > 0.
+    /// - Throws: `TraceError` for networks that cannot be written down; `DataError` for features of another width.
+    public func shrunk(comparedOn features: Tensor) throws -> (model: NetworkModel, report: ShrinkReport) {
+        guard let input else { throw SettingError(architecture, "has no known input") }
+        let shrinking = try Shrinking(network, input: input)
+        var smaller = header
+        smaller.program = shrinking.program
+        let model = NetworkModel(header: smaller, network: shrinking.network)
+        let original = try Program.tracing(network, input: input)
+        let (old, new) = (try outputs(features), try model.outputs(features))
+        let batch = min(256, features.shape[0])
+        func side(_ model: NetworkModel, _ program: Program, _ network: Network) throws -> ShrinkReport.Side {
+            ShrinkReport.Side(
+                cost: Cost(program, network, input: input),
+                milliseconds: try model.milliseconds(features.rows(0..<batch)),
+                millisecondsForOne: try model.milliseconds(features.rows(0..<1)))
+        }
+        let report = ShrinkReport(
+            before: try side(self, original.program, original.network),
+            after: try side(model, shrinking.program, shrinking.network), batch: batch,
+            changes: shrinking.changes, factorised: shrinking.factorised, rows: features.shape[0],
+            largestDifference: (old - new).absolute().max().scalar, largestOutput: old.absolute().max().scalar)
+        return (model, report)
+    }
+
+    /// The least time of the network for some rows.
+    private func milliseconds(_ features: Tensor) throws -> Double {
+        let x = try header.standardiser.apply(features, dtype: network.parameters.values.first?.dtype ?? .float32)
+        let clock = ContinuousClock()
+        var best = Double.infinity
+        let begin = clock.now
+        var count = 0
+        while count < 3 || (count < 50 && begin.duration(to: clock.now) < .seconds(1)) {
+            let time = clock.measure { _ = network(x) }
+            best = min(best, Double(time.components.seconds) * 1e3 + Double(time.components.attoseconds) * 1e-15)
+            count += 1
+        }
+        return best
+    }
+}
