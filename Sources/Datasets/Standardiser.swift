@@ -30,6 +30,21 @@ public struct Standardiser: Sendable, Codable, Equatable {
     /// Rows of one pass: few enough that the double-precision copies stay small beside the data.
     private static func rowsAtOnce(_ columns: Int) -> Int { min(4096, max(1, 4_000_000 / max(1, columns))) }
 
+    /// Shifts and scales all columns by given numbers.
+    ///
+    /// - Parameters:
+    ///   - columns: number of columns d.
+    ///   - mean: what is subtracted, in the units of the data.
+    ///   - scale: what is divided by, > 0.
+    public init(columns: Int, mean: Double, scale: Double) {
+        precondition(scale > 0, "a scale of \(scale)")
+        method = .global
+        inputColumns = columns
+        keptColumns = Array(0..<columns)
+        self.mean = [Double](repeating: mean, count: columns)
+        self.scale = [Double](repeating: scale, count: columns)
+    }
+
     /// Measures features n × d, n > 0, whose NaN are passed over.
     ///
     /// `perColumn` drops columns that are constant and copies of earlier ones; the other methods keep all columns.

@@ -41,6 +41,15 @@ public struct Regularisation: Sendable {
         Tensor.concatenate(set.map { $0.grouping.rows(tensors[$0.index]) }, dimension: 1)
     }
 
+    /// The penalty of one tensor, with the groups that it has in its set.
+    public func penalty(of index: Int) -> any Penalty {
+        guard var own = penalty as? any AxisGroupPenalty,
+            let member = coupling.joined().first(where: { $0.index == index })
+        else { return penalty }
+        (own.axis, own.width) = (member.grouping.axis, member.grouping.width)
+        return own
+    }
+
     /// `λ ψ` of all tensors.
     public func value(_ tensors: [Tensor]) -> Double {
         let coupled = coupled

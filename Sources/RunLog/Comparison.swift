@@ -14,6 +14,8 @@ public struct RunCurve: Sendable, Codable, Equatable {
     public var scores: [Double]
     /// Why it has no scores of its own; such a run counts with the score of a guess.
     public var failure: String?
+    /// Structure of the weights, where a penalty makes one.
+    public var structure: RunStructure?
 
     /// Creates a curve.
     public init(
@@ -40,6 +42,56 @@ public struct RunCurve: Sendable, Codable, Equatable {
         guard let next = times.firstIndex(where: { $0 > time }) else { return scores.last }
         return next > 0 ? scores[next - 1] : nil
     }
+}
+
+/// The structure of one run's weights over time.
+public struct RunStructure: Sendable, Codable, Equatable {
+    /// Strength of the penalty, or the sparsity that it followed.
+    public var strength: Double?
+    /// Sparsity at each evaluation: of groups, or of singular values.
+    public var sparsity: [Double]
+    /// Hash of the structure at each evaluation.
+    public var fingerprints: [String]
+    /// Loss with penalty at the end.
+    public var objective: Double?
+    /// Seconds of training for one pass over the data.
+    public var secondsPerEpoch: Double
+
+    /// Creates a structure.
+    public init(
+        strength: Double?, sparsity: [Double], fingerprints: [String], objective: Double?, secondsPerEpoch: Double
+    ) {
+        (self.strength, self.sparsity, self.fingerprints) = (strength, sparsity, fingerprints)
+        (self.objective, self.secondsPerEpoch) = (objective, secondsPerEpoch)
+    }
+
+    /// Evaluations among the last at which the structure was not that of the one before.
+    public func changes(inLast count: Int) -> Int {
+        let last = fingerprints.suffix(count + 1)
+        return zip(last, last.dropFirst()).count { $0 != $1 }
+    }
+}
+
+/// What the runs of one method at one strength amount to.
+public struct StructureSummary: Sendable, Codable, Equatable {
+    /// Name of the method.
+    public var method: String
+    /// Strength of the penalty.
+    public var strength: Double?
+    /// Mean and standard deviation of final scores.
+    public var score: Double
+    public var scoreDeviation: Double
+    /// Mean and standard deviation of the final sparsity.
+    public var sparsity: Double
+    public var sparsityDeviation: Double
+    /// Mean number of changes of the structure over the last evaluations.
+    public var changes: Double
+    /// Mean final loss with penalty.
+    public var objective: Double?
+    /// Mean seconds of one pass over the data.
+    public var secondsPerEpoch: Double
+    /// Runs.
+    public var runs: Int
 }
 
 /// What the runs of one method amount to.
@@ -102,6 +154,35 @@ public struct Comparison: Sendable {
                 seconds: Self.mean(best.runs.map(\.total)),
                 secondsWithTuning: runs.reduce(0) { $0 + $1.total } / Double(max(1, seeds)))
         }
+    }
+
+    /// Structure against score, by method and strength; runs without a structure are left out.
+    ///
+    /// - Parameter last: evaluations at the end over which changes are counted.
+    public func structures(last: Int) -> [StructureSummary] {
+        methods.flatMap { method -> [StructureSummary] in
+            let runs = curves.filter { $0.method == method && $0.structure != nil && $0.failure == nil }
+            let byStrength = Dictionary(grouping: runs) { $0.structure?.strength }
+            return byStrength.sorted { ($0.key ?? 0) < ($1.key ?? 0) }.map { strength, runs in
+                let found = runs.compactMap(\.structure)
+                let sparsity = found.map { $0.sparsity.last ?? 0 }
+                let objectives = found.compactMap(\.objective)
+                return StructureSummary(
+                    method: method, strength: strength, score: Self.mean(runs.map(\.last)),
+                    scoreDeviation: Self.deviation(runs.map(\.last)), sparsity: Self.mean(sparsity),
+                    sparsityDeviation: Self.deviation(sparsity),
+                    changes: Self.mean(found.map { Double($0.changes(inLast: last)) }),
+                    objective: objectives.isEmpty ? nil : Self.mean(objectives),
+                    secondsPerEpoch: Self.mean(found.map(\.secondsPerEpoch)), runs: runs.count)
+            }
+        }
+    }
+
+    /// Sample standard deviation; 0 of one value.
+    private static func deviation(_ values: [Double]) -> Double {
+        guard values.count > 1 else { return 0 }
+        let mean = mean(values)
+        return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot()
     }
 
     /// A band of scores over time.

@@ -3,6 +3,7 @@ import Networks
 import Optimizers
 import Proximal
 import Settings
+import Structure
 
 /// A penalty by name with its settings, as a file holds it.
 public struct PenaltySetting: Sendable, Codable, Equatable {
@@ -105,6 +106,34 @@ extension TrainingSettings {
 }
 
 extension UpdateRule {
+    /// Makes one group of all weights that read a channel: several slices of a matrix that reads a flattened image, the
+    /// readers on both sides of a residual connection.
+    ///
+    /// - Throws: `TraceError` for networks that cannot be analysed, `SettingError` for penalties without groups.
+    mutating func coupleChannels(
+        of network: Network, input: InputShape, _ names: [String], _ assignment: [[Int]]
+    ) throws {
+        let sets = try ChannelReaders.all(of: network, input: input)
+        for (index, positions) in zip(groups.indices, assignment) {
+            guard var regularisation = groups[index].regularisation else { continue }
+            guard regularisation.penalty is any AxisGroupPenalty else {
+                throw SettingError(type(of: regularisation.penalty).name, "has no groups to couple")
+            }
+            let places = Dictionary(uniqueKeysWithValues: positions.enumerated().map { (names[$1], $0) })
+            var taken: Set<Int> = []
+            for set in sets {
+                let members = set.readers.compactMap { reader in
+                    places[reader.name].map { Regularisation.Member($0, reader.grouping) }
+                }
+                let isPlain = members.count == 1 && members[0].grouping.width == 1
+                guard !members.isEmpty, !isPlain, members.allSatisfy({ !taken.contains($0.index) }) else { continue }
+                taken.formUnion(members.map(\.index))
+                regularisation.coupling.append(members)
+            }
+            groups[index].regularisation = regularisation
+        }
+    }
+
     /// One line for each penalty with the parameters that it applies to, and one for those without; none where no
     /// parameter has a penalty.
     func penaltyLines(_ names: [String], _ assignment: [[Int]]) -> [String] {
@@ -130,7 +159,8 @@ extension UpdateRule {
             for set in regularisation.coupling {
                 lines.append(
                     "  coupled: "
-                        + set.map { "\(own[$0.index]) by \($0.grouping.axis.rawValue)" }.joined(separator: " + "))
+                        + set.map { "\(own[$0.index]) by \($0.grouping.width) \($0.grouping.axis.rawValue)" }
+                        .joined(separator: " + "))
             }
         }
         return lines + ["no penalty on " + (free.isEmpty ? "nothing" : free.joined(separator: ", "))]

@@ -82,7 +82,9 @@ extension StochasticTraining {
         let chosen = names.indices.filter { trained?.contains(names[$0]) ?? true }
         var penalties = [(any Penalty)?](repeating: nil, count: names.count)
         for (group, positions) in zip(rule.groups, state.rule.assignment) {
-            for position in positions { penalties[chosen[position]] = group.regularisation?.penalty }
+            for (place, position) in positions.enumerated() {
+                penalties[chosen[position]] = group.regularisation?.penalty(of: place)
+            }
         }
         return penalties
     }

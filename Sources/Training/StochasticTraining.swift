@@ -58,6 +58,10 @@ struct StochasticTraining {
         let assignment = try rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
         let names = chosen.map(\.name)
         try settings.check(rule.groups, names, chosen.map(\.tensor.shape), assignment)
+        var rule = rule
+        if settings.couplesChannels == true {
+            try rule.coupleChannels(of: network, input: problem.input, names, assignment)
+        }
         self.rule = rule
         announcement = rule.penaltyLines(names, assignment)
         dataHash = data.train.hash

@@ -43,7 +43,10 @@ struct TrainingProblem {
         let dtype: DType = settings.precision == .float64 ? .float64 : .float32
         let method: Standardisation =
             all.vocabulary != nil ? .none : all.imageShape == nil ? .perColumn : .global
-        let fitted = Standardiser(fitting: parts.train.features, method: method)
+        let fitted =
+            settings.normalisation.map {
+                Standardiser(columns: all.features.shape[1], mean: $0.mean, scale: $0.scale)
+            } ?? Standardiser(fitting: parts.train.features, method: method)
         standardiser = fitted
         notices = all.notices + fitted.notices
         input = Self.inputShape(all, columns: fitted.keptColumns.count)

@@ -46,6 +46,8 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     public var lookahead: Lookahead?
     /// Radius of sharpness-aware minimisation.
     public var sharpnessRadius: Double?
+    /// What images are shifted and divided by, in the units of the data; measured on the training rows unless given.
+    public var normalisation: Normalisation?
     /// What is done to training images.
     public var augmentation = Augmentation()
     /// Type of the parameters.
@@ -63,6 +65,17 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
 
     /// Creates the default settings.
     public init() {}
+
+    /// A shift and a scale of all pixels.
+    public struct Normalisation: Sendable, Codable, Equatable {
+        /// What is subtracted.
+        public var mean: Double
+        /// What is divided by, > 0.
+        public var scale: Double
+
+        /// Creates a normalisation.
+        public init(mean: Double, scale: Double) { (self.mean, self.scale) = (mean, scale) }
+    }
 
     /// A unit of time.
     public enum TimeUnit: String, Sendable, Codable, CaseIterable {
@@ -125,6 +138,8 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         try require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
         try require((0..<1).contains(averageDecay ?? 0), "averageDecay", averageDecay ?? 0, "a number in [0, 1)")
         try require((0...64).contains(augmentation.cropPadding), "cropPadding", augmentation.cropPadding, "0 to 64")
+        let scale = normalisation?.scale ?? 1
+        try require(scale > 0 && scale.isFinite, "normalisation.scale", scale, "a number > 0")
         let share = target?.share ?? 0
         try require((0..<1).contains(share), "target.share", share, "a number in [0, 1)")
         let rise = target?.rise ?? 1

@@ -3,7 +3,9 @@ import Datasets
 import Estimators
 import Foundation
 import Interchange
+import Optimizers
 import RunLog
+import Settings
 import Training
 
 /// `descent compare`
@@ -78,6 +80,7 @@ struct ComparisonPlan {
     struct Run {
         var method: Experiment.Method
         var rate: Double?
+        var strength: Double?
         var seed: UInt64
         var folder: String
     }
@@ -94,12 +97,11 @@ struct ComparisonPlan {
         source = FileManager.default.fileExists(atPath: beside) ? beside : experiment.data
         runs = experiment.seeds.flatMap { seed in
             experiment.methods.flatMap { method in
-                let rates = method.rates ?? method.randomRates?.values
-                return (rates.map { $0.map(Optional.some) } ?? [nil]).map { rate in
+                method.variants.map { rate, strength in
                     let name = method.name.map { $0.isLetter || $0.isNumber ? $0 : "-" }
-                    let part = rate.map { "-\($0)" } ?? ""
+                    let part = (rate.map { "-\($0)" } ?? "") + (strength.map { "-penalty\($0)" } ?? "")
                     return Run(
-                        method: method, rate: rate, seed: seed,
+                        method: method, rate: rate, strength: strength, seed: seed,
                         folder: "\(folder)/runs/\(String(name))\(part)-seed\(seed)")
                 }
             }
@@ -131,7 +133,9 @@ struct ComparisonPlan {
             var arguments: [String]
             var settings: TrainingSettings?
         }
-        let settings = run.method.fit == nil ? try experiment.settings(run.method, rate: run.rate, seed: run.seed) : nil
+        let settings =
+            run.method.fit == nil
+            ? try experiment.settings(run.method, rate: run.rate, strength: run.strength, seed: run.seed) : nil
         return [UInt8](try JSONEncoder.report.encode(Plan(arguments: arguments(run), settings: settings)))
     }
 
@@ -163,7 +167,9 @@ struct ComparisonPlan {
                 if !Interruption.isRequested { try finish(process, run, errors) }
                 let left = Date().timeIntervalSince(begin) / Double(done) * Double(total - done)
                 if !isQuiet {
-                    let rate = run.rate.map { String(format: ", lr %.3g", $0) } ?? ""
+                    let rate =
+                        (run.rate.map { String(format: ", lr %.3g", $0) } ?? "")
+                        + (run.strength.map { String(format: ", penalty %.3g", $0) } ?? "")
                     Console.note(
                         "\(done)/\(total)  \(run.method.name)\(rate), seed \(run.seed)  \(outcome(run))  "
                             + "about \(Format.duration(left)) left")
@@ -180,7 +186,8 @@ struct ComparisonPlan {
         _ = try RunFolder(path: run.folder)
         try AtomicFile.write(try plan(run), to: run.folder + "/plan.json")
         if run.method.fit == nil {
-            let settings = try experiment.settings(run.method, rate: run.rate, seed: run.seed)
+            let settings = try experiment.settings(
+            run.method, rate: run.rate, strength: run.strength, seed: run.seed)
             let config = ConfigFile(command: [], version: Version.text, torch: "", training: settings)
             try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: run.folder + "/settings.json")
         }
@@ -246,9 +253,19 @@ struct ComparisonPlan {
         if run.method.fit == nil {
             guard let report = try? JSONDecoder.report.decode(TrainingReport.self, from: data) else { return nil }
             let points = report.history.filter { $0.testScore ?? $0.validationScore != nil }
-            return RunCurve(
+            var curve = RunCurve(
                 method: method, rate: run.rate, seed: run.seed, seconds: points.map(\.seconds),
                 epochs: points.map(\.epoch), scores: points.map { $0.testScore ?? $0.validationScore ?? 0 })
+            let structures = points.compactMap(\.structure)
+            if !structures.isEmpty {
+                curve.structure = RunStructure(
+                    strength: run.strength ?? report.settings.target?.share
+                        ?? report.settings.penalty?.settings["lambda"]?.number,
+                    sparsity: structures.map { $0.groupSparsity ?? $0.lowRankLevel ?? $0.zeroShare },
+                    fingerprints: structures.map(\.fingerprint), objective: report.objective,
+                    secondsPerEpoch: report.seconds / max(1e-9, report.epochs))
+            }
+            return curve
         }
         guard let report = try? JSONDecoder.report.decode(FitReport.self, from: data) else { return nil }
         var points = report.history.filter { $0.testScore ?? $0.validationScore != nil }

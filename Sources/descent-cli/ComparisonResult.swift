@@ -9,11 +9,12 @@ struct ComparisonResult: Encodable {
     let goal: Double
     let curves: [RunCurve]
     let summaries: [MethodSummary]
+    let structures: [StructureSummary]
     private let comparison: Comparison
     private let threads: Int
     private let epochsHaveMeaning: Bool
 
-    private enum CodingKeys: String, CodingKey { case name, title, goal, curves, summaries }
+    private enum CodingKeys: String, CodingKey { case name, title, goal, curves, summaries, structures }
 
     init(experiment: Experiment, curves: [RunCurve]) {
         (name, title, goal) = (experiment.name, experiment.title ?? experiment.name, experiment.goal)
@@ -31,6 +32,7 @@ struct ComparisonResult: Encodable {
         self.curves = counted
         comparison = Comparison(methods: experiment.methods.map(\.name), curves: counted)
         summaries = comparison.summaries(target: experiment.goal)
+        structures = comparison.structures(last: Self.lastEvaluations)
         threads = experiment.threads ?? 1
         epochsHaveMeaning = experiment.methods.allSatisfy { $0.fit == nil }
     }
@@ -54,6 +56,38 @@ struct ComparisonResult: Encodable {
         }
     }
 
+    /// Evaluations at the end over which changes of the structure are counted.
+    private static let lastEvaluations = 5
+
+    private var structureHeader: [String] {
+        [
+            "method", "strength", "score, %", "sparsity, %", "changes in the last \(Self.lastEvaluations)", "objective",
+            "s an epoch", "runs",
+        ]
+    }
+
+    private var structureRows: [[String]] {
+        structures.map { s in
+            [
+                s.method, s.strength.map { String(format: "%.3g", $0) } ?? "–",
+                Self.percent(s.score) + " ± " + Self.percent(s.scoreDeviation),
+                Self.percent(s.sparsity) + " ± " + Self.percent(s.sparsityDeviation),
+                String(format: "%.1f", s.changes), s.objective.map { String(format: "%.5f", $0) } ?? "–",
+                String(format: "%.2f", s.secondsPerEpoch), "\(s.runs)",
+            ]
+        }
+    }
+
+    private static let structureLegend =
+        "Sparsity: share of the penalised weights in zero groups, or of singular values that are zero, at the last "
+        + "evaluation. Changes: evaluations at the end whose structure was not that of the one before. Mean ± standard "
+        + "deviation over the seeds."
+
+    private static func table(_ header: [String], _ rows: [[String]]) -> String {
+        ([header, header.map { _ in "---" }] + rows).map { "| " + $0.joined(separator: " | ") + " |" }
+            .joined(separator: "\n")
+    }
+
     private static func percent(_ score: Double) -> String { String(format: "%.2f", 100 * score) }
 
     /// What the columns mean.
@@ -67,9 +101,9 @@ struct ComparisonResult: Encodable {
 
     /// The table in Markdown.
     var markdown: String {
-        let lines = [header, header.map { _ in "---" }] + rows
-        return "## \(title)\n\n" + lines.map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n")
-            + "\n\n" + legend + "\n"
+        let scores = "## \(title)\n\n" + Self.table(header, rows) + "\n\n" + legend + "\n"
+        guard !structures.isEmpty else { return scores }
+        return scores + "\n" + Self.table(structureHeader, structureRows) + "\n\n" + Self.structureLegend + "\n"
     }
 
     /// The page.
@@ -85,6 +119,7 @@ struct ComparisonResult: Encodable {
         page.add(section: "Table")
         page.add(table: header, rows: rows)
         page.add(text: legend)
+        if !structures.isEmpty { addStructure(&page) }
         page.add(section: "Every run")
         page.add(
             table: ["method", "rate", "seed", "final, %", "seconds", "outcome"],
@@ -95,6 +130,33 @@ struct ComparisonResult: Encodable {
                 ]
             })
         return page.render()
+    }
+
+    private func addStructure(_ page: inout HTMLPage) {
+        page.add(section: "Structure")
+        page.add(text: "Each point is a strength of the penalty, the mean over the seeds: up and to the right is better.")
+        let methods = summaries.map(\.method).filter { name in structures.contains { $0.method == name } }
+        let series = methods.flatMap { name -> [Series] in
+            let own = structures.filter { $0.method == name }.sorted { $0.sparsity < $1.sparsity }
+            let (x, y) = (own.map { 100 * $0.sparsity }, own.map { 100 * $0.score })
+            return [Series(name, x: x, y: y, style: own.count > 1 ? .line : .points)]
+        }
+        page.add(
+            svg: LineChart(
+                title: "Score against sparsity", x: Axis("sparsity, %"), y: Axis("test score, %"), series: series
+            ).svg())
+        let curves = methods.flatMap { name -> [Series] in
+            let best = structures.filter { $0.method == name }.max { $0.score + $0.sparsity < $1.score + $1.sparsity }
+            return self.curves.filter { $0.method == name && $0.structure?.strength == best?.strength }.prefix(1)
+                .map { Series(name, x: $0.epochs, y: ($0.structure?.sparsity ?? []).map { 100 * $0 }) }
+        }
+        page.add(
+            svg: LineChart(
+                title: "Sparsity over the run, at each method's best strength", x: Axis("epochs"),
+                y: Axis("sparsity, %"), series: curves
+            ).svg())
+        page.add(table: structureHeader, rows: structureRows)
+        page.add(text: Self.structureLegend)
     }
 
     private func chart(_ title: String, _ label: String, _ axis: KeyPath<RunCurve, [Double]>) -> LineChart {

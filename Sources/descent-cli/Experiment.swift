@@ -44,6 +44,15 @@ struct Experiment: Codable {
         var rates: [Double]?
         /// Learning rates 10^U(low, high), drawn by a seed.
         var randomRates: RandomRates?
+        /// Strengths of the penalty.
+        var strengths: [Double]?
+
+        /// All combinations of rates and strengths.
+        var variants: [(rate: Double?, strength: Double?)] {
+            let rates = (rates ?? randomRates?.values).map { $0.map(Optional.some) } ?? [nil]
+            let strengths = strengths.map { $0.map(Optional.some) } ?? [nil]
+            return rates.flatMap { rate in strengths.map { (rate, $0) } }
+        }
     }
 
     /// Learning rates that are drawn.
@@ -89,8 +98,8 @@ struct Experiment: Codable {
         try requireKnown(text, path)
         // A mistake must not be found out after hours of other runs.
         for method in experiment.methods where method.fit == nil {
-            for rate in (method.rates ?? method.randomRates?.values).map({ $0.map(Optional.some) }) ?? [nil] {
-                let settings = try experiment.settings(method, rate: rate, seed: 0)
+            for (rate, strength) in method.variants {
+                let settings = try experiment.settings(method, rate: rate, strength: strength, seed: 0)
                 try settings.validate()
                 _ = try settings.rule()
                 _ = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
@@ -116,7 +125,7 @@ struct Experiment: Codable {
         ]
         try check(tree.keys.sorted(), known)
         for method in tree["methods"] as? [[String: Any]] ?? [] {
-            try check(method.keys.sorted(), ["name", "train", "fit", "rates", "randomRates"])
+            try check(method.keys.sorted(), ["name", "train", "fit", "rates", "randomRates", "strengths"])
         }
     }
 
@@ -135,7 +144,7 @@ struct Experiment: Codable {
     /// Settings of one training run.
     ///
     /// - Throws: `DataError` for names that a run's settings do not have.
-    func settings(_ method: Method, rate: Double?, seed: UInt64) throws -> TrainingSettings {
+    func settings(_ method: Method, rate: Double?, strength: Double?, seed: UInt64) throws -> TrainingSettings {
         let defaults = try JSONDecoder().decode(
             [String: SettingTree].self, from: JSONEncoder().encode(TrainingSettings()))
         var merged = SettingTree.object(defaults)
@@ -144,6 +153,10 @@ struct Experiment: Codable {
         }
         if let rate {
             merged = merged.merged(with: .object(["optimizerSettings": .object(["lr": .value(.number(rate))])]))
+        }
+        if let strength {
+            let lambda = SettingTree.object(["lambda": .value(.number(strength))])
+            merged = merged.merged(with: .object(["penalty": .object(["settings": lambda])]))
         }
         merged = merged.merged(with: .object(["seed": .value(.number(Double(seed)))]))
         do {

@@ -32,6 +32,7 @@ struct TrainingPage {
         page.add(keyFigures: tiles)
         for notice in report.notices { page.add(notice: notice, level: .information) }
         addCurves(&page)
+        addStructure(&page)
         try addConfusion(&page)
         addRun(&page)
         return page.render()
@@ -70,6 +71,48 @@ struct TrainingPage {
                     title: "Score against time", x: Axis("seconds"), y: Axis("\(scoreName), %"), series: scores
                 ).svg())
         }
+    }
+
+    private func addStructure(_ page: inout HTMLPage) {
+        guard let structure = report.structure else { return }
+        page.add(section: "Structure")
+        let points = report.history.filter { $0.structure != nil }
+        if points.count > 1 {
+            func series(_ name: String, _ value: (StructurePoint) -> Double?) -> Series? {
+                let values = points.map { $0.structure.flatMap(value) }
+                guard values.contains(where: { $0 != nil }) else { return nil }
+                return Series(name, x: points.map(\.epoch), y: values.map { 100 * ($0 ?? .nan) }, style: .step)
+            }
+            let all = [
+                series("weights in zero groups", \.groupSparsity), series("zero singular values", \.lowRankLevel),
+                series("zero weights", \.zeroShare),
+            ]
+            page.add(
+                svg: LineChart(
+                    title: "Structure over the run", x: Axis("epochs"), y: Axis("%"), series: all.compactMap(\.self)
+                ).svg())
+        }
+        var rows = structure.layers
+        rows.removeAll { $0.groups == 0 && $0.rank == nil }
+        let shares = rows.map { layer in
+            100 * (layer.rank.map { Double($0) / Double(max(1, layer.fullRank ?? 1)) } ?? 1 - layer.groupSparsity)
+        }
+        if !rows.isEmpty {
+            page.add(
+                svg: BarChart(
+                    title: "What is left of each layer", label: "groups or rank, %", names: rows.map(\.name),
+                    values: shares
+                ).svg())
+        }
+        page.add(
+            table: ["parameter", "shape", "groups", "zero groups", "rank", "zero weights"],
+            rows: structure.layers.map { layer in
+                [
+                    layer.name, "\(layer.shape)", layer.groups > 0 ? "\(layer.groups)" : "",
+                    layer.groups > 0 ? "\(layer.zeroGroups)" : "",
+                    layer.rank.map { "\($0) of \(layer.fullRank ?? 0)" } ?? "", "\(layer.zeros) of \(layer.count)",
+                ]
+            })
     }
 
     private func addConfusion(_ page: inout HTMLPage) throws {

@@ -47,7 +47,7 @@ public protocol FeatureNetwork: Module {
 public enum ArchitectureCatalogue {
     /// All architectures.
     public static let all: [any Architecture.Type] = [
-        TwoLayer.self, MLP.self, CNN.self, VGG19.self, ResNet18.self, ResNet50.self, VisionTransformer.self,
+        TwoLayer.self, MLP.self, CNN.self, LeNet.self, VGG19.self, ResNet18.self, ResNet50.self, VisionTransformer.self,
         LanguageModel.self,
     ]
 
