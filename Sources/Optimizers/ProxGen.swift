@@ -178,6 +178,7 @@ enum AdamMoments {
     ) -> Bool {
         guard GroupKernels.covers(parameter), FusedKernels.covers(parameter) else { return false }
         let weight = penalty.groupWeight(parameter)
+        var norms = slot.take("norms", GroupKernels.noNorms(parameter, penalty.grouping))
         // No other reference may be left, or the kernel would write to copies.
         var tensors = [
             slot.take("m", Tensor.zeros(like: parameter)), slot.take("v", Tensor.zeros(like: parameter)),
@@ -185,7 +186,9 @@ enum AdamMoments {
         tensors.insert(FusedKernels.taken(&parameter), at: 0)
         GroupKernels.adam(
             &tensors, gradient, penalty.grouping, threshold: step * weight,
-            numbers: [betas[0], 1 - betas[0], betas[1], 1 - betas[1], rootFactor, eps, shrink, rate])
+            numbers: [betas[0], 1 - betas[0], betas[1], 1 - betas[1], rootFactor, eps, shrink, rate],
+            norms: &norms)
+        slot.tensors["norms"] = norms
         (parameter, slot.tensors["m"], slot.tensors["v"]) = (tensors[0], tensors[1], tensors[2])
         return true
     }

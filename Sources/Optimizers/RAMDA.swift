@@ -90,9 +90,11 @@ public struct RAMDA: StagedOptimizer {
             FusedKernels.taken(&parameter), slot.take("v", Tensor.zeros(like: x0)),
             slot.take("u", Tensor.zeros(like: x0)),
         ]
+        var norms = slot.take("norms", GroupKernels.noNorms(x0, penalty.grouping))
         GroupKernels.ramda(
             &tensors, gradient, start: x0, penalty.grouping, threshold: alpha * penalty.groupWeight(x0),
-            share: momentum, weight: s, eps: eps)
+            share: momentum, weight: s, eps: eps, norms: &norms)
+        slot.tensors["norms"] = norms
         (parameter, slot.tensors["v"], slot.tensors["u"]) = (tensors[0], tensors[1], tensors[2])
         (slot.tensors["x0"], slot.numbers["alpha"]) = (x0, alpha)
         return true

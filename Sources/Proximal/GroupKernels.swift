@@ -17,16 +17,22 @@ package enum GroupKernels {
             && tensor.count > 0
     }
 
+    /// Norms before the first step.
+    package static func noNorms(_ w: Tensor, _ grouping: Grouping) -> Tensor {
+        Tensor.zeros(like: w, shape: [grouping.count(in: w.shape)])
+    }
+
     /// The minimiser of `½ ⟨v, D ∘ v⟩ − ⟨z, v⟩ + τ Σ ‖v_g‖`.
     static func minimise(_ z: Tensor, _ d: Tensor, _ grouping: Grouping, threshold τ: Double) -> Tensor {
         var v = [Tensor.empty(like: z, shape: z.shape)]
+        var norms = noNorms(z, grouping)
         if z.dtype == .float64 {
-            run(Double.self, grouping, &v, [z, d]) { groups, v, x, scratch in
-                ck_group_prox_f64(v[0], x[0], x[1], groups, τ, scratch)
+            run(Double.self, grouping, &v, [z, d], &norms) { groups, v, x, norms, scratch in
+                ck_group_prox_f64(v[0], x[0], x[1], groups, τ, norms, scratch)
             }
         } else {
-            run(Float.self, grouping, &v, [z, d]) { groups, v, x, scratch in
-                ck_group_prox_f32(v[0], x[0], x[1], groups, Float(τ), scratch)
+            run(Float.self, grouping, &v, [z, d], &norms) { groups, v, x, norms, scratch in
+                ck_group_prox_f32(v[0], x[0], x[1], groups, Float(τ), norms, scratch)
             }
         }
         return v[0]
@@ -38,19 +44,20 @@ package enum GroupKernels {
     ///   - tensors: parameter, V and U; moved out by the caller, so that they are written in place.
     ///   - start: W⁰.
     ///   - share: c, the share of the minimiser in the new parameter.
+    ///   - norms: those of the minimiser's groups one step before, from which the search begins; ``noNorms(_:_:)`` first.
     package static func ramda(
         _ tensors: inout [Tensor], _ gradient: Tensor, start: Tensor, _ grouping: Grouping, threshold τ: Double,
-        share: Double, weight: Double, eps: Double
+        share: Double, weight: Double, eps: Double, norms: inout Tensor
     ) {
         let numbers = [weight, eps]
         if gradient.dtype == .float64 {
-            run(Double.self, grouping, &tensors, [gradient, start]) { groups, w, x, scratch in
-                ck_group_ramda_f64(w[0], x[0], w[1], w[2], x[1], groups, τ, share, numbers, scratch)
+            run(Double.self, grouping, &tensors, [gradient, start], &norms) { groups, w, x, norms, scratch in
+                ck_group_ramda_f64(w[0], x[0], w[1], w[2], x[1], groups, τ, share, numbers, norms, scratch)
             }
         } else {
             let single = numbers.map(Float.init)
-            run(Float.self, grouping, &tensors, [gradient, start]) { groups, w, x, scratch in
-                ck_group_ramda_f32(w[0], x[0], w[1], w[2], x[1], groups, Float(τ), Float(share), single, scratch)
+            run(Float.self, grouping, &tensors, [gradient, start], &norms) { groups, w, x, norms, scratch in
+                ck_group_ramda_f32(w[0], x[0], w[1], w[2], x[1], groups, Float(τ), Float(share), single, norms, scratch)
             }
         }
     }
@@ -60,28 +67,32 @@ package enum GroupKernels {
     /// - Parameters:
     ///   - tensors: parameter, first and second moment; moved out by the caller.
     ///   - numbers: β₁, 1 − β₁, β₂, 1 − β₂, factor of √v, ε, factor of the parameter, factor of m.
+    ///   - norms: as for ``ramda(_:_:start:_:threshold:share:weight:eps:norms:)``.
     package static func adam(
-        _ tensors: inout [Tensor], _ gradient: Tensor, _ grouping: Grouping, threshold τ: Double, numbers: [Double]
+        _ tensors: inout [Tensor], _ gradient: Tensor, _ grouping: Grouping, threshold τ: Double, numbers: [Double],
+        norms: inout Tensor
     ) {
         if gradient.dtype == .float64 {
-            run(Double.self, grouping, &tensors, [gradient]) { groups, w, x, scratch in
-                ck_group_adam_f64(w[0], x[0], w[1], w[2], groups, τ, numbers, scratch)
+            run(Double.self, grouping, &tensors, [gradient], &norms) { groups, w, x, norms, scratch in
+                ck_group_adam_f64(w[0], x[0], w[1], w[2], groups, τ, numbers, norms, scratch)
             }
         } else {
             let single = numbers.map(Float.init)
-            run(Float.self, grouping, &tensors, [gradient]) { groups, w, x, scratch in
-                ck_group_adam_f32(w[0], x[0], w[1], w[2], groups, Float(τ), single, scratch)
+            run(Float.self, grouping, &tensors, [gradient], &norms) { groups, w, x, norms, scratch in
+                ck_group_adam_f32(w[0], x[0], w[1], w[2], groups, Float(τ), single, norms, scratch)
             }
         }
     }
 
     private typealias Body<T> = @Sendable (
-        ck_groups, [UnsafeMutablePointer<T>], [UnsafePointer<T>], UnsafeMutablePointer<T>
+        ck_groups, [UnsafeMutablePointer<T>], [UnsafePointer<T>], _ norms: UnsafeMutablePointer<T>,
+        _ scratch: UnsafeMutablePointer<T>
     ) -> Void
 
     /// Runs `body` on ranges of groups, one a thread.
     private static func run<T: TensorElement>(
-        _: T.Type, _ grouping: Grouping, _ writes: inout [Tensor], _ reads: [Tensor], _ body: Body<T>
+        _: T.Type, _ grouping: Grouping, _ writes: inout [Tensor], _ reads: [Tensor],
+        _ norms: inout Tensor, _ body: Body<T>
     ) {
         let shape = writes[0].shape
         for tensor in writes + reads {
@@ -96,6 +107,9 @@ package enum GroupKernels {
             nonisolated(unsafe) let targets = writes.indices.map { index in
                 writes[index].withMutableBytes { $0.baseAddress!.assumingMemoryBound(to: T.self) }
             }
+            nonisolated(unsafe) let norms = norms.withMutableBytes {
+                $0.baseAddress!.assumingMemoryBound(to: T.self)
+            }
             let bytes = MemoryLayout<T>.stride
             let tile = ck_group_tile(before, groups, within, bytes)
             let scratch = ck_group_scratch(before, groups, within, bytes)
@@ -107,7 +121,7 @@ package enum GroupKernels {
                 withUnsafeTemporaryAllocation(of: T.self, capacity: scratch) { memory in
                     body(
                         ck_groups(before: before, groups: groups, within: within, first: first, last: last), targets,
-                        sources, memory.baseAddress!)
+                        sources, norms, memory.baseAddress!)
                 }
             }
             if threads == 1 { work(0) } else { DispatchQueue.concurrentPerform(iterations: threads, execute: work) }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Foundation
 import Optimizers
+import Proximal
 import Settings
 import Torch
 
@@ -15,12 +16,18 @@ struct BenchCommand: ParsableCommand {
 
               descent bench adamw --sizes 1000000
               descent bench sgd --set momentum=0.9 --sizes 784x64,64,64x10,10 --json
+              descent bench ramda --penalty group-lasso --strength 1e-3 --sizes 256x256x3x3
             """)
 
     @Argument(help: "Optimizer: see descent list optimizers.") var optimizer: String
     @Option(help: ArgumentHelp("Shapes of the parameters.", valueName: "shapes")) var sizes = "1000000"
     @Option(name: .customLong("set"), help: ArgumentHelp("A hyperparameter; again for each.", valueName: "name=value"))
     var set: [Assignment] = []
+    @Option(help: ArgumentHelp("Penalty that the step is solved together with.", valueName: "name"))
+    var penalty: String?
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Strength of the penalty; its own unless given.", valueName: "λ"))
+    var strength: Double?
     @Option(parsing: .unconditional, help: ArgumentHelp("Steps of one measurement.", valueName: "number")) var steps =
         20
     @Option(parsing: .unconditional, help: ArgumentHelp("Measurements; the median counts.", valueName: "number"))
@@ -49,6 +56,26 @@ struct BenchCommand: ParsableCommand {
         }
     }
 
+    private func regularisation(_ shapes: [[Int]]) throws -> Regularisation? {
+        guard let penalty else { return nil }
+        let settings = strength.map { ["lambda": SettingValue.number($0)] } ?? [:]
+        let made = try PenaltyCatalogue.make(penalty, settings: settings)
+        for shape in shapes {
+            if let fault = made.fault(for: shape) { throw SettingError(penalty, fault) }
+        }
+        return Regularisation(made)
+    }
+
+    /// Gradients of both signs and of sizes as normal numbers have, without a random generator's help: neighbours are
+    /// as different as can be.
+    private static func gradients(_ shapes: [[Int]]) -> [Tensor] {
+        shapes.map { shape in
+            let count = shape.reduce(1, *)
+            var numbers = SplitMix64(seed: UInt64(count))
+            return Tensor((0..<count).map { _ in Float(0.01 * numbers.normal()) }, shape: shape)
+        }
+    }
+
     private struct Result: Encodable {
         var optimizer: String
         var elements: Int
@@ -64,18 +91,24 @@ struct BenchCommand: ParsableCommand {
             throw SettingError(optimizer, "evaluates a loss, which a bench of the step alone does not have")
         }
         let shapes = try shapes()
-        var parameters = shapes.map { Tensor.full($0, 0.5) }
-        // Gradients of both signs and several sizes, without a random generator's help.
-        let gradients = shapes.map { shape in
-            let count = shape.reduce(1, *)
-            let ramp = Tensor.range(count).to(.float32) * (2 / Double(count)) - 1.0
-            return ramp.reshaped(shape)
+        let regularisation = try regularisation(shapes)
+        if regularisation != nil, !(rule is any ProximalOptimizer) {
+            throw SettingError(optimizer, "takes no penalty")
         }
+        var parameters = shapes.map { Tensor.full($0, 0.5) }
+        let gradients = Self.gradients(shapes)
         var state = OptimizerState()
         func measure() -> Double {
             let clock = ContinuousClock()
             let time = clock.measure {
-                for _ in 0..<steps { rule.step(&parameters, gradients: gradients, state: &state) }
+                for _ in 0..<steps {
+                    if let regularisation, let proximal = rule as? any ProximalOptimizer {
+                        proximal.step(
+                            &parameters, gradients: gradients, regularisation: regularisation, state: &state)
+                    } else {
+                        rule.step(&parameters, gradients: gradients, state: &state)
+                    }
+                }
             }
             return (Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18) * 1000
                 / Double(steps)

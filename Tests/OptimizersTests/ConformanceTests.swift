@@ -37,6 +37,7 @@ struct ConformanceTests {
             "sgd": 0.3, "adadelta": 30, "adagrad": 0.5, "shampoo": 0.5, "averaged_sgd": 0.3, "lion": 0.01,
             "schedulefree_sgd": 0.5, "schedulefree_adamw": 0.1, "adafactor": 0.3, "rprop": 0.05, "madgrad": 0.05,
             "lbfgs": 1, "dadapt_adam": 1, "dadapt_sgd": 1, "prodigy": 1, "muon": 0.02,
+            "ramda": 0.05, "rmda": 0.5, "proxsgd": 0.3,
         ]
         var settings: [String: SettingValue] = ["lr": .number(rates[name] ?? 0.05)]
         if name == "muon" { settings["adamw_lr"] = .number(0.05) }

@@ -1,3 +1,4 @@
+import Proximal
 import Settings
 import Testing
 import Torch
@@ -16,12 +17,14 @@ struct MutantTests {
         // Read only where the newest pair has no curvature.
         "lbfgs": ["H_diag", "s0", "y0", "rho0"],
         // Read only where the rate falls.
+        // Where a search begins, which finds the same from anywhere.
+        "ramda": ["norms", "solution"], "proxgen": ["norms"], "proxssi": ["norms"],
         "schedulefree_sgd": ["lr_max"], "schedulefree_adamw": ["lr_max"],
     ]
 
     /// Optimizers whose steps do not depend on how many went before.
     private static let timeless: Set = [
-        "sgd", "adadelta", "rmsprop", "rprop", "lbfgs", "lion", "dadapt_adam", "dadapt_sgd", "prodigy",
+        "sgd", "proxsgd", "adadelta", "rmsprop", "rprop", "lbfgs", "lion", "dadapt_adam", "dadapt_sgd", "prodigy",
     ]
 
     @Test("A changed hyperparameter, whichever it is", arguments: names)
@@ -30,7 +33,7 @@ struct MutantTests {
         let type = try #require(OptimizerCatalogue.all.first { $0.name == name })
         for hyperparameter in type.hyperparameters {
             // A threshold decides on little but its order of magnitude.
-            let factor = hyperparameter.name.hasPrefix("tolerance") ? 8.0 : 1.05
+            let factor = ["tolerance", "rtol"].contains { hyperparameter.name.hasPrefix($0) } ? 8.0 : 1.05
             // By the place in a list, so that one element cannot hide another.
             var largest: [Int: Double] = [:]
             for configuration in file.configs {
@@ -97,7 +100,10 @@ struct MutantTests {
                 (number == number.rounded() && number >= 1
                 ? [number + 1, number - 1] : [number * factor, number / factor]).map { (0, .number($0)) }
         case .word:
-            return ["none", "sgd", "adagrad", "original", "match_rms_adamw", "strong_wolfe"].map { (0, .word($0)) }
+            return [
+                "none", "sgd", "adagrad", "original", "match_rms_adamw", "strong_wolfe",
+                "exact", "proximal_gradient", "diagonal", "scalar",
+            ].map { (0, .word($0)) }
                 .filter { $0.1 != value }
         case .list(let items):
             return items.indices.flatMap { index in
@@ -122,7 +128,10 @@ struct MutantTests {
                 try names.map { try #require(point?[$0]?.tensor) }
             }
             var parameters = try tensors(run.problem.initial)
-            var state = OptimizerState()
+            var (state, rest) = (OptimizerState(), OptimizerState())
+            let penalty = try configuration.penalty.map {
+                try PenaltyCatalogue.make($0.name, settings: $0.settings)
+            }
             for step in run.steps {
                 let before = state
                 func distance(_ ours: Tensor, _ theirs: Tensor) -> Double {
@@ -131,6 +140,14 @@ struct MutantTests {
                 }
                 if let closure = optimizer as? any ClosureOptimizer {
                     closure.step(&parameters, state: &state, evaluate: TestFunction.softmax.evaluate)
+                } else if let penalty, let proximal = optimizer as? any ProximalOptimizer {
+                    // The penalty is on the first of the two; the mistake is made there.
+                    let gradients = try tensors(step.grad)
+                    var (own, others) = ([parameters[0]], [parameters[1]])
+                    proximal.step(
+                        &own, gradients: [gradients[0]], regularisation: Regularisation(penalty), state: &state)
+                    proximal.step(&others, gradients: [gradients[1]], state: &rest)
+                    parameters = own + others
                 } else {
                     optimizer.step(&parameters, gradients: try tensors(step.grad), state: &state)
                 }

@@ -35,15 +35,19 @@ size_t ck_group_tile(size_t before, size_t groups, size_t within, size_t bytes);
 size_t ck_group_scratch(size_t before, size_t groups, size_t within, size_t bytes);
 
 // Group lasso in a diagonal metric D, one group at a time: v minimises ½⟨v, Dv⟩ − ⟨z, v⟩ + tau‖v‖.
+//
+// `norms` has a number for each group: where Newton's method begins, 0 for nowhere in particular, and then ‖v‖. From the
+// norms of the step before one evaluation is most often enough.
 #define CK_GROUPS(REAL, SUFFIX)                                                                                      \
     /* The minimiser itself. */                                                                                      \
-    void ck_group_prox_##SUFFIX(REAL *v, const REAL *z, const REAL *d, ck_groups shape, REAL tau, REAL *scratch);    \
+    void ck_group_prox_##SUFFIX(REAL *v, const REAL *z, const REAL *d, ck_groups shape, REAL tau, REAL *norms,       \
+                                REAL *scratch);                                                                      \
     /* A RAMDA step; k: s, ε. p moves to the minimiser by `share`. */                                                \
     void ck_group_ramda_##SUFFIX(REAL *p, const REAL *g, REAL *v, REAL *u, const REAL *start, ck_groups shape,       \
-                                 REAL tau, REAL share, const REAL *k, REAL *scratch);                                \
+                                 REAL tau, REAL share, const REAL *k, REAL *norms, REAL *scratch);                   \
     /* A proximal Adam step; k: β₁, 1 − β₁, β₂, 1 − β₂, factor of √v, ε, factor of p, factor of m. */                \
     void ck_group_adam_##SUFFIX(REAL *p, const REAL *g, REAL *m, REAL *v, ck_groups shape, REAL tau, const REAL *k,  \
-                                REAL *scratch);
+                                REAL *norms, REAL *scratch);
 
 CK_GROUPS(float, f32)
 CK_GROUPS(double, f64)
