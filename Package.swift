@@ -97,6 +97,7 @@ let package = Package(
         .testTarget(
             name: "NetworksTests", dependencies: ["Torch", "Settings", "Networks", "Interchange", "TestSupport"],
             exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
+        tests("StructureTests", ["Torch", "Settings", "Networks", "Proximal", "Structure", "TestSupport"]),
         .testTarget(
             name: "OptimizersTests", dependencies: ["Torch", "Settings", "Proximal", "Optimizers", "TestSupport"],
             exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),

@@ -8,6 +8,8 @@ final class ChannelSpace {
     private var parts: [ChannelSpace]?
     /// Why none of the channels may go; the first reason counts.
     private(set) var frozen: String?
+    /// Whether these are no channels but positions or the like.
+    private(set) var isFixed = false
 
     init(_ count: Int) { self.count = count }
 
@@ -28,6 +30,12 @@ final class ChannelSpace {
         for space in resolved where space.frozen == nil { space.frozen = reason }
     }
 
+    /// Says that these are no channels.
+    func fix(_ reason: String) {
+        freeze(reason)
+        for space in resolved { space.isFixed = true }
+    }
+
     func split(_ counts: [Int]) -> [ChannelSpace] {
         let root = root
         let made = counts.map { ChannelSpace($0) }
@@ -40,6 +48,7 @@ final class ChannelSpace {
         let (a, b) = (root, other.root)
         guard a !== b else { return }
         if let reason = b.frozen, a.frozen == nil { a.frozen = reason }
+        a.isFixed = a.isFixed || b.isFixed
         b.same = a
     }
 }
@@ -94,8 +103,8 @@ extension Axis {
             if x.count == y.count {
                 switch (x, y) {
                 case (.space(let p), .space(let q)): p.unite(q)
-                case (.space(let p), .fixed): p.freeze(reason)
-                case (.fixed, .space(let q)): q.freeze(reason)
+                case (.space(let p), .fixed): p.fix(reason)
+                case (.fixed, .space(let q)): q.fix(reason)
                 default: break
                 }
                 continue

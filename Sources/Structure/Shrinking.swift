@@ -138,7 +138,7 @@ public struct Shrinking {
                 }
             }
         }
-        return found.filter { $0.places.contains { $0.reader != nil } }
+        return found.filter { !$0.space.isFixed && $0.places.contains { $0.reader != nil } }
     }
 
     /// A parameter with the channels of one place as its rows.
