@@ -105,7 +105,7 @@ let package = Package(
             "TrainingTests",
             [
                 "Training", "Networks", "Optimizers", "Settings", "Datasets", "Estimators", "ConvexNetworks",
-                "Proximal",
+                "Proximal", "Structure",
                 "RunLog", "Interchange", "Torch", "TestSupport",
             ]),
         tests("DatasetsTests", ["Torch", "Interchange", "Datasets"]),

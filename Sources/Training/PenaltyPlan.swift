@@ -69,7 +69,7 @@ extension TrainingSettings {
             throw SettingError(type(of: penalty).name, "has no groups: a target sparsity needs a penalty that has")
         }
         let applies: @Sendable (String, [Int]) -> Bool = { name, shape in
-            penalty.applies(to: shape) && (named || !lookups.contains(name))
+            named || penalty.applies(to: shape) && !lookups.contains(name)
         }
         var penalised = ParameterGroup(label + Self.penalised, optimizer) { matches($0, $1) && applies($0, $1) }
         penalised.regularisation = Regularisation(penalty)

@@ -77,6 +77,7 @@ struct StochasticTraining {
         state = read
         self.watch = Stopwatch(
             elapsed: read.progress.phases.values.reduce(0, +), phases: read.progress.phases)
+        if usualSteps > 0 { state.rule.position = position(usualSteps - 1) }
     }
 
     /// Refuses networks whose parameters alone, with gradients and two moments, are more than this machine's memory.
@@ -126,11 +127,13 @@ struct StochasticTraining {
         Double(settings.scheduleUnit == .step ? settings.accumulation : batchesPerEpoch)
     }
 
-    /// Where in the run the next update is.
-    private var position: RunPosition {
+    /// Updates done, of the usual number of batches.
+    private var usualSteps: Int { state.progress.batches / settings.accumulation }
+
+    /// Where in the run an update is.
+    private func position(_ step: Int) -> RunPosition {
         let perStep = Double(settings.accumulation)
         let total = Int((Double(totalBatches) / perStep).rounded(.up))
-        let step = Int(Double(state.progress.batches) / perStep)
         var starts: [Int] = []
         var gamma = 1.0
         if let staged = schedule as? any StagedSchedule {
@@ -245,7 +248,7 @@ struct StochasticTraining {
         var ruleState = state.rule
         state.rule = UpdateRule.State(assignment: [])
         defer { state.rule = ruleState }
-        let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction, position: position) { trial in
+        let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction, position: position(usualSteps)) { trial in
             var all = parameters
             for (position, tensor) in zip(positions, trial) { all[position] = tensor }
             var total = 0.0

@@ -21,7 +21,7 @@ struct SnapshotTests {
 
     @Test(
         "The help of each subcommand",
-        arguments: ["descent", "fit", "train", "compare", "predict", "inspect", "list", "verify", "bench", "doctor"])
+        arguments: ["descent", "fit", "train", "compare", "predict", "inspect", "shrink", "list", "verify", "bench", "doctor"])
     func help(subcommand: String) throws {
         let scratch = try Scratch()
         let run = try scratch.run((subcommand == "descent" ? [] : [subcommand]) + ["--help"])
@@ -49,7 +49,13 @@ struct SnapshotTests {
             "train three.csv --lr -1", "train three.csv --set momentum=0.9", "train three.csv --set momentum",
             "train three.csv --model cnn", "train three.csv --schedule cosin", "train three.csv --batch 0",
             "train three.csv --resume --out none", "train three.csv --optimizer sgd --lr 1e30 --loss mse",
-            "compare nowhere.yaml", "predict nowhere three.csv", "predict arrays.safetensors three.csv", "nonsense",
+            "train three.csv --optimizer adam --penalty group-lasso", "train three.csv --penalty nuclear --strength -1",
+            "train three.csv --optimizer ramda --strength 1", "train three.csv --optimizer ramda --penalty lasso",
+            "train three.csv --optimizer ramda --penalty group-lasso --penalty-set width=3",
+            "train three.csv --optimizer ramda --penalty group-lasso --target-sparsity 1",
+            "train three.csv --optimizer ramda --penalty nuclear --target-sparsity 0.5", "shrink nowhere",
+            "shrink arrays.safetensors", "bench adam --penalty l1 --sizes 4x4",
+            "bench ramda --penalty group-lasso --sizes 4", "compare nowhere.yaml", "predict nowhere three.csv", "predict arrays.safetensors three.csv", "nonsense",
         ]
         var text = ""
         for command in commands {

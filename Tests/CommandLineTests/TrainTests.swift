@@ -36,6 +36,36 @@ struct TrainTests {
         #expect(again.status == 0 && scratch.holdsSame("r/model.safetensors", "s/model.safetensors"))
     }
 
+    @Test("A structured run is shrunk to a file that predicts the same, and its structure can be looked at")
+    func shrink() throws {
+        let run = try scratch.run(
+            Self.base + [
+                "--optimizer", "ramda", "--penalty", "group-lasso", "--strength", "0.02", "--epochs", "6", "--out", "r",
+                "--json",
+            ])
+        #expect(run.status == 0 && run.number("objective") > 0)
+        let shrunk = try scratch.run("shrink", "r", "--threads", "1", "--json")
+        #expect(shrunk.status == 0 && shrunk.number("largestDifference") < 1e-4)
+        let sizes = ["before", "after"].map { side in
+            ((shrunk.json[side] as? [String: Any])?["cost"] as? [String: Any])?["parameters"] as? Int ?? 0
+        }
+        #expect(sizes[1] < sizes[0] && sizes[1] > 0)
+        let (full, small) = (
+            try scratch.run("predict", "r", "spirals", "--json"),
+            try scratch.run("predict", "r/shrunk.safetensors", "spirals", "--json")
+        )
+        #expect(full.number("accuracy") > 0.4 && full.output == small.output)
+        let table = try scratch.run("inspect", "r", "--ranks", "--page", "structure.html")
+        #expect(table.output.contains("inputs used") && table.output.contains("rank"))
+        #expect(String(decoding: scratch.bytes("structure.html"), as: UTF8.self).contains("Inputs that are used"))
+        #expect(try scratch.run("shrink", "r").output.contains("outputs on"))
+        let page = String(decoding: scratch.bytes("r/report.html"), as: UTF8.self)
+        #expect(page.contains("Structure over the run"))
+        // A dense network has nothing to cut, and is told what would help.
+        #expect(try scratch.run(Self.base + ["--epochs", "1", "--out", "d"]).status == 0)
+        #expect(try scratch.run("shrink", "d").output.contains("train with a penalty"))
+    }
+
     @Test(
         "A run that was killed, again and again, ends with the model of an uninterrupted one, byte for byte",
         arguments: [[], ["--head", "convex", "--head-units", "6", "--optimizer", "dadapt_adam", "--lr", "1"]])
