@@ -20,8 +20,7 @@ STRENGTH = 1e-4
 # Small thresholds need a singular value decomposition, larger ones can do with less: both are in the table.
 NUCLEAR = list(itertools.product([(512, 784), (192, 768)], [1e-3, 1e-2]))
 WARM_UP, MEASURED = 20, 10
-COLUMNS = ("|descent, ms|{0}, ms|AdamW fused, ms|unregularised, ms|"
-           "{0} / descent|descent / unregularised|descent / AdamW")
+COLUMNS = "|descent, ms|{0}, ms|AdamW fused, ms|unregularised, ms|{0} / descent|descent / unregularised|descent / AdamW"
 
 
 def proximal_gradient(w, centre, linear, metric, weight, max_iters=100, rtol=1e-8):

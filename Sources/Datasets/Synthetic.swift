@@ -15,6 +15,9 @@ public struct SyntheticData: Sendable {
         {
             modular(23, isTest: $0)
         },
+        SyntheticData(name: "speech", summary: "12 letters of 20 and 24 frames of 10 numbers that they sound like") {
+            speech(rows: $0 ? 400 : 3000, isTest: $0)
+        },
         SyntheticData(name: "spirals", summary: "two arms of a spiral in the plane, 1,000 points each") {
             spirals(1000, isTest: $0)
         },
@@ -38,6 +41,33 @@ public struct SyntheticData: Sendable {
             encoding: TableEncoding(targetName: "sum", classNames: (0..<p).map(String.init), task: .classification))
         data.vocabulary = p + 1
         return data
+    }
+
+    /// Letters whose sounds of two frames melt into each other; every letter is louder behind a louder one.
+    private static func speech(rows: Int, isTest: Bool) -> Dataset {
+        var sounds = SplitMix64(seed: 40)
+        let spectra = (0..<20).map { _ in (0..<20).map { _ in sounds.normal() } }
+        var noise = SplitMix64(seed: isTest ? 42 : 41)
+        var values: [Float] = []
+        for _ in 0..<rows {
+            let letters = (0..<12).map { _ in Int(noise.next() % 20) }
+            values += letters.map(Float.init)
+            var last = [Double](repeating: 0, count: 10)
+            var loudness = 1.0
+            for letter in letters {
+                loudness = 0.5 * loudness + 0.05 * Double(letter)
+                for frame in 0..<2 {
+                    last = (0..<10).map { bin in
+                        0.4 * last[bin] + 0.6 * loudness * spectra[letter][10 * frame + bin] + 0.05 * noise.normal()
+                    }
+                    values += last.map(Float.init)
+                }
+            }
+        }
+        return Dataset(
+            name: "speech", features: Tensor(values, shape: [rows, 12 + 240]),
+            targets: Tensor.zeros([rows, 1]), targetNames: ["none"],
+            encoding: TableEncoding(targetName: "none", task: .regression))
     }
 
     private static func spirals(_ count: Int, isTest: Bool) -> Dataset {

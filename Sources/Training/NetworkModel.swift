@@ -60,10 +60,12 @@ public struct NetworkModel: Sendable {
         data: Dataset, problem: TrainingProblem
     ) {
         let (kind, sizes) = input.stored
+        let isReconstruction = problem.lossName == .reconstruction
         header = Header(
             architecture: architecture, settings: settings, inputKind: kind, inputSizes: sizes, outputs: outputs,
-            headUnits: (network.module as? HeadedNetwork)?.units, task: problem.task, classNames: data.classNames,
-            targetNames: data.targetNames, targetMean: problem.targetMean, targetScale: problem.targetScale,
+            headUnits: (network.module as? HeadedNetwork)?.units, task: problem.task,
+            classNames: isReconstruction ? [] : data.classNames,
+            targetNames: isReconstruction ? (0..<outputs).map { "output\($0)" } : data.targetNames, targetMean: problem.targetMean, targetScale: problem.targetScale,
             standardiser: problem.standardiser, encoding: data.encoding, loss: problem.lossName.rawValue)
         var onHost = network
         onHost.parameters = network.parameters.map { $0.to(device: .cpu) }

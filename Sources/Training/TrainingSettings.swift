@@ -98,6 +98,7 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         case meanSquared = "mse"
         case absolute = "l1"
         case huber
+        case reconstruction
 
         /// The loss itself.
         public var loss: TrainingLoss {
@@ -107,6 +108,7 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
             case .meanSquared: .meanSquared
             case .absolute: .absolute
             case .huber: .huber()
+            case .reconstruction: .reconstruction
             }
         }
 
@@ -117,7 +119,7 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
             case .binaryCrossEntropy: "logistic"
             case .meanSquared: "squared"
             case .huber: "huber"
-            case .absolute: nil
+            case .absolute, .reconstruction: nil
             }
         }
     }

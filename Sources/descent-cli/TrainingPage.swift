@@ -14,7 +14,7 @@ struct TrainingPage {
     let data: LoadedData
     let model: NetworkModel
 
-    private var scoreName: String { data.task == .regression ? "R²" : "accuracy" }
+    private var scoreName: String { model.task == .regression ? "R²" : "accuracy" }
 
     func render() throws -> String {
         var page = HTMLPage(
@@ -117,7 +117,7 @@ struct TrainingPage {
 
     private func addConfusion(_ page: inout HTMLPage) throws {
         let scored = data.test ?? data.train
-        guard data.task == .classification, let labels = scored.labels, model.classNames.count <= 30 else { return }
+        guard model.task == .classification, let labels = scored.labels, model.classNames.count <= 30 else { return }
         let counts = Scoring.confusion(
             try model.outputs(scored.features), labels, classes: model.classNames.count)
         page.add(section: data.test == nil ? "Confusion on the training rows" : "Confusion on the test rows")

@@ -48,7 +48,7 @@ public enum ArchitectureCatalogue {
     /// All architectures.
     public static let all: [any Architecture.Type] = [
         TwoLayer.self, MLP.self, CNN.self, LeNet.self, VGG19.self, ResNet18.self, ResNet50.self, VisionTransformer.self,
-        LanguageModel.self,
+        LanguageModel.self, MaskedImageModel.self, SpeechSynthesis.self,
     ]
 
     /// Creates an architecture with some settings; the others have their defaults.

@@ -39,23 +39,24 @@ public struct NuclearNormPenalty: ScaledPenalty {
 
     /// The thresholded matrix and its singular values, exact zeros included, largest first.
     ///
-    /// Where the threshold is not small beside the largest singular value, the eigenvectors of the Gram matrix of the
-    /// smaller side do, at a fraction of the cost of a singular value decomposition; their squared conditioning would
-    /// blur smaller thresholds.
+    /// From the eigenvectors of the Gram matrix of the smaller side, in double precision, at a fraction of the cost of a
+    /// singular value decomposition. Only where the threshold is very small beside the largest singular value would
+    /// the squared conditioning show: there it is a decomposition.
     public static func thresholded(_ w: Tensor, _ threshold: Double) -> (matrix: Tensor, singularValues: Tensor) {
         precondition(w.rank == 2, "the nuclear norm is that of a matrix, not of a tensor of shape \(w.shape)")
         let isTall = w.shape[0] >= w.shape[1]
         let a = isTall ? w : w.transposed()
-        if let (values, vectors) = try? a.transposedTimes(a).symmetricEigen() {
+        let precise = a.to(.float64)
+        if let (values, vectors) = try? precise.transposedTimes(precise).symmetricEigen() {
             let s = values.clamped(min: 0).squareRoot()
             let largest = s.max().scalar
-            let bound = w.dtype == .float64 ? 1e-6 : 3e-3
-            if threshold > bound * largest || largest == 0 {
+            if threshold > 1e-6 * largest || largest == 0 {
                 let kept = (s - threshold).relu()
-                let factors = kept / s.clamped(min: w.dtype == .float64 ? 1e-300 : 1e-37)
-                let product = a.times((vectors * factors).times(vectors.transposed()))
+                let factors = kept / s.clamped(min: 1e-300)
+                let map = (vectors * factors).times(vectors.transposed()).to(w.dtype)
+                let product = a.times(map)
                 let order = Array((0..<s.count).reversed())
-                return (isTall ? product : product.transposed(), kept.gathering(order))
+                return (isTall ? product : product.transposed(), kept.gathering(order).to(w.dtype))
             }
         }
         guard let (u, s, v) = try? a.svd() else { return (w, Tensor.zeros(like: w, shape: [a.shape[1]])) }
