@@ -121,6 +121,7 @@ extension NestedNumbers {
         }
         let size = flat.count / max(1, first)
         self = .list(
-            (0..<first).map { NestedNumbers(Array(flat[$0 * size..<($0 + 1) * size]), shape: Array(shape.dropFirst())) })
+            (0..<first).map { NestedNumbers(Array(flat[$0 * size..<($0 + 1) * size]), shape: Array(shape.dropFirst())) }
+        )
     }
 }

@@ -84,10 +84,11 @@ package enum GroupKernels {
         }
     }
 
-    private typealias Body<T> = @Sendable (
-        ck_groups, [UnsafeMutablePointer<T>], [UnsafePointer<T>], _ norms: UnsafeMutablePointer<T>,
-        _ scratch: UnsafeMutablePointer<T>
-    ) -> Void
+    private typealias Body<T> =
+        @Sendable (
+            ck_groups, [UnsafeMutablePointer<T>], [UnsafePointer<T>], _ norms: UnsafeMutablePointer<T>,
+            _ scratch: UnsafeMutablePointer<T>
+        ) -> Void
 
     /// Runs `body` on ranges of groups, one a thread.
     private static func run<T: TensorElement>(

@@ -27,7 +27,8 @@ struct ChannelAnalysis {
                 for (number, result) in zip(program.steps[index].results, results) {
                     if let number, case .tensor(let tensor) = result { shapes[number] = tensor.shape }
                 }
-            }) { network.tensor(program.parameters[$0].name) }
+            }
+        ) { network.tensor(program.parameters[$0].name) }
         self.shapes = shapes
         for value in 0...program.parameters.count {
             axes[value] = shapes[value]!.map { Axis(ChannelSpace($0)) }
@@ -123,7 +124,10 @@ struct ChannelAnalysis {
 
     private mutating func combine(_ step: Program.Step, _ result: Int) {
         guard let a = value(step, 0) else { return opaque(step) }
-        guard let b = value(step, 1) else { return axes[result] = axes[a] }
+        guard let b = value(step, 1) else {
+            axes[result] = axes[a]
+            return
+        }
         var made: [Axis] = []
         let (left, right) = (axes[a] ?? [], axes[b] ?? [])
         for place in 1...max(1, max(left.count, right.count)) {

@@ -18,7 +18,8 @@ public struct Cost: Sendable, Codable, Equatable {
         var sum = 0
         let x = Tensor.zeros([1, input.count], dtype: network.parameters.values.first?.dtype ?? .float32)
         _ = program.values(
-            x, observe: { index, arguments, results in sum += Self.count(program.steps[index].name, arguments, results) }
+            x,
+            observe: { index, arguments, results in sum += Self.count(program.steps[index].name, arguments, results) }
         ) { network.tensor(program.parameters[$0].name) }
         multiplyAdds = sum
     }

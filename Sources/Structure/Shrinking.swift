@@ -145,7 +145,8 @@ public struct Shrinking {
     private func rows(_ place: Place, _ analysis: ChannelAnalysis) -> Tensor {
         let tensor = network.tensor(program.parameters[place.parameter].name)
         let factors = (analysis.axes[place.parameter + 1] ?? [])[place.dimension].resolved
-        let before = tensor.shape[..<place.dimension].reduce(1, *)
+        let before =
+            tensor.shape[..<place.dimension].reduce(1, *)
             * factors[..<place.factor].reduce(1) { $0 * $1.count }
         let count = factors[place.factor].count
         return tensor.reshaped(before, count, -1).permuted(1, 0, 2).reshaped(count, -1)
@@ -203,7 +204,8 @@ public struct Shrinking {
         else { return nil }
         let dtype = network.parameters.values.first?.dtype ?? .float32
         let count = analysis.rows * input.count
-        let x = input.isTokens
+        let x =
+            input.isTokens
             ? Tensor.zeros([analysis.rows, input.count], dtype: dtype)
             : Tensor((0..<count).map { Double($0 * 7919 % 101) / 50 - 1 }, shape: [analysis.rows, input.count])
                 .to(dtype)
@@ -214,10 +216,12 @@ public struct Shrinking {
             }
             for (dimension, axis) in axes.enumerated() {
                 let factors = axis.resolved
-                guard let factor = factors.firstIndex(where: { part in
-                    if case .space(let space) = part { return space === candidateSpace(place, analysis) }
-                    return false
-                }) else { continue }
+                guard
+                    let factor = factors.firstIndex(where: { part in
+                        if case .space(let space) = part { return space === candidateSpace(place, analysis) }
+                        return false
+                    })
+                else { continue }
                 let before = value.shape[..<dimension].reduce(1, *) * factors[..<factor].reduce(1) { $0 * $1.count }
                 let rows = value.reshaped(before, factors[factor].count, -1).permuted(1, 0, 2)
                     .reshaped(factors[factor].count, -1)
@@ -336,7 +340,9 @@ public struct Shrinking {
             guard case .lengths(let lengths) = step.arguments[place] else { return }
             program.steps[index].arguments[place] = .lengths(zip(lengths, axes).map { shorter($0, $1) })
         case "conv1d", "conv2d":
-            guard case .length(let groups)? = step.arguments.last, groups != .constant(1), axes.count > 1 else { return }
+            guard case .length(let groups)? = step.arguments.last, groups != .constant(1), axes.count > 1 else {
+                return
+            }
             program.steps[index].arguments[step.arguments.count - 1] = .length(shorter(groups, axes[1]))
         default: break
         }

@@ -65,7 +65,8 @@ public struct NetworkModel: Sendable {
             architecture: architecture, settings: settings, inputKind: kind, inputSizes: sizes, outputs: outputs,
             headUnits: (network.module as? HeadedNetwork)?.units, task: problem.task,
             classNames: isReconstruction ? [] : data.classNames,
-            targetNames: isReconstruction ? (0..<outputs).map { "output\($0)" } : data.targetNames, targetMean: problem.targetMean, targetScale: problem.targetScale,
+            targetNames: isReconstruction ? (0..<outputs).map { "output\($0)" } : data.targetNames,
+            targetMean: problem.targetMean, targetScale: problem.targetScale,
             standardiser: problem.standardiser, encoding: data.encoding, loss: problem.lossName.rawValue)
         var onHost = network
         onHost.parameters = network.parameters.map { $0.to(device: .cpu) }

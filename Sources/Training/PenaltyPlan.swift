@@ -13,7 +13,9 @@ public struct PenaltySetting: Sendable, Codable, Equatable {
     public var settings: [String: SettingValue]
 
     /// Creates a setting.
-    public init(_ name: String, settings: [String: SettingValue] = [:]) { (self.name, self.settings) = (name, settings) }
+    public init(_ name: String, settings: [String: SettingValue] = [:]) {
+        (self.name, self.settings) = (name, settings)
+    }
 
     private enum CodingKeys: String, CodingKey { case name, settings }
 
@@ -47,7 +49,8 @@ extension TrainingSettings {
                 override.optimizer == nil ? optimizerSettings.merging(override.settings) { $1 } : override.settings
             let made = try OptimizerCatalogue.make(override.optimizer ?? optimizer, settings: settings)
             groups += try split(
-                override.parameters, made, try override.resolvedPenalty(over: penalty), named: override.penalty != nil, lookups
+                override.parameters, made, try override.resolvedPenalty(over: penalty), named: override.penalty != nil,
+                lookups
             ) { name, shape in
                 override.matches(name, shape) && !overrides[..<index].contains { $0.matches(name, shape) }
             }

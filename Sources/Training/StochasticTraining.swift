@@ -248,7 +248,8 @@ struct StochasticTraining {
         var ruleState = state.rule
         state.rule = UpdateRule.State(assignment: [])
         defer { state.rule = ruleState }
-        let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction, position: position(usualSteps)) { trial in
+        let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction, position: position(usualSteps)) {
+            trial in
             var all = parameters
             for (position, tensor) in zip(positions, trial) { all[position] = tensor }
             var total = 0.0

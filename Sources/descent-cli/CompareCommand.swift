@@ -187,7 +187,7 @@ struct ComparisonPlan {
         try AtomicFile.write(try plan(run), to: run.folder + "/plan.json")
         if run.method.fit == nil {
             let settings = try experiment.settings(
-            run.method, rate: run.rate, strength: run.strength, seed: run.seed)
+                run.method, rate: run.rate, strength: run.strength, seed: run.seed)
             let config = ConfigFile(command: [], version: Version.text, torch: "", training: settings)
             try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: run.folder + "/settings.json")
         }

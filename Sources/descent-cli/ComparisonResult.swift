@@ -134,7 +134,8 @@ struct ComparisonResult: Encodable {
 
     private func addStructure(_ page: inout HTMLPage) {
         page.add(section: "Structure")
-        page.add(text: "Each point is a strength of the penalty, the mean over the seeds: up and to the right is better.")
+        page.add(
+            text: "Each point is a strength of the penalty, the mean over the seeds: up and to the right is better.")
         let methods = summaries.map(\.method).filter { name in structures.contains { $0.method == name } }
         let series = methods.flatMap { name -> [Series] in
             let own = structures.filter { $0.method == name }.sorted { $0.sparsity < $1.sparsity }

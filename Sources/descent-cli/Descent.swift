@@ -28,7 +28,8 @@ struct DescentCommand: ParsableCommand {
             """,
         version: "descent \(Version.text)",
         subcommands: [
-            FitCommand.self, TrainCommand.self, CompareCommand.self, PredictCommand.self, InspectCommand.self, ShrinkCommand.self,
+            FitCommand.self, TrainCommand.self, CompareCommand.self, PredictCommand.self, InspectCommand.self,
+            ShrinkCommand.self,
             ListCommand.self, VerifyCommand.self, BenchCommand.self,
             DoctorCommand.self,
         ]

@@ -162,7 +162,9 @@ enum TrainingSummary {
         add("method", report.method)
         add("parameters", "\(report.parameters)")
         add("objective", report.objective.map { String(format: "%.5f", $0) })
-        add("zero groups", report.structure?.weightedGroupSparsity.map { "\(Format.percent($0)) of the penalised weights" })
+        add(
+            "zero groups",
+            report.structure?.weightedGroupSparsity.map { "\(Format.percent($0)) of the penalised weights" })
         add("low-rank level", report.structure?.lowRankLevel.map(Format.percent))
         add("zero weights", report.structure.map { Format.percent($0.zeroShare) })
         let convex = report.history.last { $0.relativeGap != nil }

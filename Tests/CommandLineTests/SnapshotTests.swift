@@ -21,7 +21,9 @@ struct SnapshotTests {
 
     @Test(
         "The help of each subcommand",
-        arguments: ["descent", "fit", "train", "compare", "predict", "inspect", "shrink", "list", "verify", "bench", "doctor"])
+        arguments: [
+            "descent", "fit", "train", "compare", "predict", "inspect", "shrink", "list", "verify", "bench", "doctor",
+        ])
     func help(subcommand: String) throws {
         let scratch = try Scratch()
         let run = try scratch.run((subcommand == "descent" ? [] : [subcommand]) + ["--help"])
@@ -55,7 +57,8 @@ struct SnapshotTests {
             "train three.csv --optimizer ramda --penalty group-lasso --target-sparsity 1",
             "train three.csv --optimizer ramda --penalty nuclear --target-sparsity 0.5", "shrink nowhere",
             "shrink arrays.safetensors", "bench adam --penalty l1 --sizes 4x4",
-            "bench ramda --penalty group-lasso --sizes 4", "compare nowhere.yaml", "predict nowhere three.csv", "predict arrays.safetensors three.csv", "nonsense",
+            "bench ramda --penalty group-lasso --sizes 4", "compare nowhere.yaml", "predict nowhere three.csv",
+            "predict arrays.safetensors three.csv", "nonsense",
         ]
         var text = ""
         for command in commands {

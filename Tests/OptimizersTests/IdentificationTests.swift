@@ -36,7 +36,8 @@ struct LogisticProblem {
             let next = penalty.prox(v - Self.gradient(v, problem.0, problem.1) / curvature, step: 1 / curvature)
             let move = next - w
             let following = (1 + (1 + 4 * t * t).squareRoot()) / 2
-            (v, t) = (v - next).dot(move) > 0 ? (next, 1) : (next.adding(move, scaledBy: (t - 1) / following), following)
+            (v, t) =
+                (v - next).dot(move) > 0 ? (next, 1) : (next.adding(move, scaledBy: (t - 1) / following), following)
             w = next
             if move.norm < 1e-14 { break }
         }

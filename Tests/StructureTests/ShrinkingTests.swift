@@ -77,10 +77,11 @@ struct ShrinkingTests {
 
     @Test("Unused units go on both sides, and the input's columns with them")
     func mlp() throws {
-        let shrinking = try chain({ network in
-            clear(&network, "2.weight", .inputs, [0, 5, 7])
-            clear(&network, "0.weight", .inputs, [1, 6])
-        }, Samples.all[0])
+        let shrinking = try chain(
+            { network in
+                clear(&network, "2.weight", .inputs, [0, 5, 7])
+                clear(&network, "0.weight", .inputs, [1, 6])
+            }, Samples.all[0])
         let shapes = shapes(shrinking)
         #expect(shapes["0.weight"] == [9, 5] && shapes["0.bias"] == [9] && shapes["2.weight"] == [9, 9])
         #expect(shrinking.network.buffers["input.columns"]?.doubles() == [0, 2, 3, 4, 5])
@@ -88,14 +89,15 @@ struct ShrinkingTests {
 
     @Test("What only a removed unit read goes in the next round")
     func rounds() throws {
-        let shrinking = try chain({ network in
-            // The third hidden layer's unit 4 is unused; unit 2 of the one before is read by that alone.
-            clear(&network, "4.weight", .inputs, [4])
-            let w = network.parameters["2.weight"]!.doubles()
-            var lone = w
-            for row in 0..<9 where row != 4 { lone[row * 12 + 2] = 0 }
-            network.parameters["2.weight"] = Tensor(lone, shape: [9, 12])
-        }, Samples.all[0])
+        let shrinking = try chain(
+            { network in
+                // The third hidden layer's unit 4 is unused; unit 2 of the one before is read by that alone.
+                clear(&network, "4.weight", .inputs, [4])
+                let w = network.parameters["2.weight"]!.doubles()
+                var lone = w
+                for row in 0..<9 where row != 4 { lone[row * 12 + 2] = 0 }
+                network.parameters["2.weight"] = Tensor(lone, shape: [9, 12])
+            }, Samples.all[0])
         let shapes = shapes(shrinking)
         #expect(shapes["4.weight"] == [4, 8] && shapes["2.weight"] == [8, 11] && shapes["0.weight"] == [11, 7])
     }
@@ -104,11 +106,12 @@ struct ShrinkingTests {
     func flattened() throws {
         let sample = Samples.all[2]
         let channel = 4 * 4
-        let shrinking = try chain({ network in
-            clear(&network, "7.weight", .inputs, Set(channel * 2..<channel * 3))
-            // Most of another channel is not enough.
-            clear(&network, "7.weight", .inputs, Set(channel * 4..<channel * 5 - 1))
-        }, sample)
+        let shrinking = try chain(
+            { network in
+                clear(&network, "7.weight", .inputs, Set(channel * 2..<channel * 3))
+                // Most of another channel is not enough.
+                clear(&network, "7.weight", .inputs, Set(channel * 4..<channel * 5 - 1))
+            }, sample)
         let shapes = shapes(shrinking)
         #expect(shapes["3.weight"] == [5, 6, 3, 3] && shapes["7.weight"] == [8, 5 * channel])
     }
@@ -124,17 +127,19 @@ struct ShrinkingTests {
 
     @Test("Constants before a convolution with a border stay, and the report says why")
     func border() throws {
-        let shrinking = try chain({ network in
-            clear(&network, "0.weight", .outputs, [1])
-            network.parameters["0.bias"] = network.parameters["0.bias"]!.absolute() + 1
-        }, Samples.all[2])
+        let shrinking = try chain(
+            { network in
+                clear(&network, "0.weight", .outputs, [1])
+                network.parameters["0.bias"] = network.parameters["0.bias"]!.absolute() + 1
+            }, Samples.all[2])
         #expect(shapes(shrinking)["0.weight"]?[0] == 6)
         #expect(shrinking.changes.contains { $0.reason?.contains("zeros around its input") == true })
         // A channel that is zero as well as constant can go.
-        let silent = try chain({ network in
-            clear(&network, "0.weight", .outputs, [1])
-            network.parameters["0.bias"] = network.parameters["0.bias"]!.absolute() * -1
-        }, Samples.all[2])
+        let silent = try chain(
+            { network in
+                clear(&network, "0.weight", .outputs, [1])
+                network.parameters["0.bias"] = network.parameters["0.bias"]!.absolute() * -1
+            }, Samples.all[2])
         #expect(shapes(silent)["0.weight"]?[0] == 5)
     }
 
@@ -144,9 +149,10 @@ struct ShrinkingTests {
         func readers(_ network: Network) -> [String] {
             ["layer1.0.conv1", "layer1.1.conv1", "layer2.0.conv1", "layer2.0.downsample.0"].map { $0 + ".weight" }
         }
-        let all = try chain({ network in
-            for name in readers(network) { clear(&network, name, .inputs, [3, 7]) }
-        }, sample)
+        let all = try chain(
+            { network in
+                for name in readers(network) { clear(&network, name, .inputs, [3, 7]) }
+            }, sample)
         let found = shapes(all)
         #expect(found["conv1.weight"]?[0] == 62 && found["layer1.0.conv2.weight"]?[0] == 62)
         #expect(found["bn1.weight"] == [62] && found["layer1.1.bn2.weight"] == [62])
@@ -160,18 +166,19 @@ struct ShrinkingTests {
     @Test("Heads of attention go whole, and a normalised stream says why it stays")
     func attention() throws {
         let sample = Samples.all[5]
-        let shrinking = try chain({ network in
-            clear(
-                &network, "encoder.layers.encoder_layer_0.self_attention.out_proj.weight", .inputs, Set(4..<8))
-            clear(&network, "encoder.layers.encoder_layer_1.mlp.3.weight", .inputs, [0, 2, 9])
-            for layer in 0..<2 {
-                let prefix = "encoder.layers.encoder_layer_\(layer)."
-                for name in ["self_attention.in_proj_weight", "mlp.0.weight"] {
-                    clear(&network, prefix + name, .inputs, [1])
+        let shrinking = try chain(
+            { network in
+                clear(
+                    &network, "encoder.layers.encoder_layer_0.self_attention.out_proj.weight", .inputs, Set(4..<8))
+                clear(&network, "encoder.layers.encoder_layer_1.mlp.3.weight", .inputs, [0, 2, 9])
+                for layer in 0..<2 {
+                    let prefix = "encoder.layers.encoder_layer_\(layer)."
+                    for name in ["self_attention.in_proj_weight", "mlp.0.weight"] {
+                        clear(&network, prefix + name, .inputs, [1])
+                    }
                 }
-            }
-            clear(&network, "heads.head.weight", .inputs, [1])
-        }, sample)
+                clear(&network, "heads.head.weight", .inputs, [1])
+            }, sample)
         let found = shapes(shrinking)
         #expect(found["encoder.layers.encoder_layer_0.self_attention.in_proj_weight"] == [36, 16])
         #expect(found["encoder.layers.encoder_layer_0.self_attention.out_proj.weight"] == [16, 12])
@@ -183,11 +190,12 @@ struct ShrinkingTests {
 
     @Test("Units of a recurrent layer go with their gates", arguments: [(7, 4), (8, 3)])
     func recurrent(index: Int, gates: Int) throws {
-        let shrinking = try chain({ network in
-            clear(&network, "recurrent.weight_hh_l0", .inputs, [2, 5])
-            clear(&network, "head.weight", .inputs, [2, 5, 6])
-            clear(&network, "recurrent.weight_ih_l0", .inputs, [0])
-        }, Samples.all[index])
+        let shrinking = try chain(
+            { network in
+                clear(&network, "recurrent.weight_hh_l0", .inputs, [2, 5])
+                clear(&network, "head.weight", .inputs, [2, 5, 6])
+                clear(&network, "recurrent.weight_ih_l0", .inputs, [0])
+            }, Samples.all[index])
         let found = shapes(shrinking)
         #expect(found["recurrent.weight_hh_l0"] == [gates * 6, 6] && found["head.weight"] == [4, 6])
         #expect(found["recurrent.weight_ih_l0"] == [gates * 6, 5] && found["encode.weight"] == [5, 3])
@@ -198,9 +206,10 @@ struct ShrinkingTests {
         let sample = Samples.architecture(
             "mlp", ["hidden": .list([.number(40), .number(30)])], .features(20))
         var random = RandomSource(1)
-        let shrinking = try chain({ network in
-            network.parameters["2.weight"] = random.tensor([30, 3]).times(random.tensor([3, 40]))
-        }, sample)
+        let shrinking = try chain(
+            { network in
+                network.parameters["2.weight"] = random.tensor([30, 3]).times(random.tensor([3, 40]))
+            }, sample)
         let found = shapes(shrinking)
         #expect(found["2.weight.left"] == [30, 3] && found["2.weight.right"] == [3, 40] && found["2.weight"] == nil)
         #expect(shrinking.factorised == [.init(parameter: "2.weight", shape: [30, 40], rank: 3)])

@@ -157,7 +157,8 @@ struct StructureTrainingTests {
             return fault { _ = try trained(changed, data) }
         }
         #expect(text { $0.optimizer = "adam" }.contains("takes no penalty; these do: ramda, rmda"))
-        #expect(text { $0.penalty!.settings["lambda"] = .number(-1) }.contains("lambda is -1, but must be a number ≥ 0"))
+        #expect(
+            text { $0.penalty!.settings["lambda"] = .number(-1) }.contains("lambda is -1, but must be a number ≥ 0"))
         #expect(text { $0.penalty!.settings["width"] = .number(3) }.contains("0.weight: 2 slices are no whole number"))
         #expect(text { $0.penalty!.name = "group_laso" }.contains("did you mean 'group_lasso'"))
         #expect(text { $0.target = SparsityTarget(1) }.contains("target.share"))

@@ -105,7 +105,8 @@ struct PaintingTransformer: Module {
         let start = seen + scope["mask_token"] * isHidden + scope["position"]
         let encoded = LayerNorm(settings.width)(layers(start, scope.part("layers")), scope.part("norm"))
         let painted = paint(encoded, scope.part("paint")) * isHidden
-        return Tensor.concatenate([painted.reshaped(count, -1), (patches * isHidden).reshaped(count, -1)], dimension: 1)
+        return Tensor.concatenate(
+            [painted.reshaped(count, -1), (patches * isHidden).reshaped(count, -1)], dimension: 1)
     }
 
     /// 1 for patches that are hidden, `n × patches × 1`: drawn in training, always the same otherwise.

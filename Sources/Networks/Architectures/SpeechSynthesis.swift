@@ -65,7 +65,10 @@ struct Synthesiser: Module {
     private var convolutions: Sequential {
         Sequential(
             (0..<settings.convolutions).flatMap { _ -> [any Module] in
-                [Convolution.oneDimension(width, width, size: 5, padding: .zeros(2)), BatchNorm(width), Activation.relu]
+                [
+                    Convolution.oneDimension(width, width, size: 5, padding: .zeros(2)), BatchNorm(width),
+                    Activation.relu,
+                ]
             })
     }
     private var encoder: Recurrent { Recurrent(.lstm, width, width / 2, bidirectional: true) }
@@ -92,7 +95,8 @@ struct Synthesiser: Module {
         let sound = x.columns(settings.letters..<x.shape[1]).reshaped(count, frames, settings.bins)
         // Each frame is made from those before it: the first from silence.
         let silence = Tensor.zeros(like: x, shape: [count, 1, settings.bins])
-        let given = Tensor.concatenate([silence, sound.transposed(0, 1).rows(0..<frames - 1).transposed(0, 1)], dimension: 1)
+        let given = Tensor.concatenate(
+            [silence, sound.transposed(0, 1).rows(0..<frames - 1).transposed(0, 1)], dimension: 1)
         let spoken = decoder(prenet(given, scope.part("prenet")).relu(), scope.part("decoder"))
         let questions = query(spoken, scope.part("query"))
         let heard = NetworkOp.attention(
