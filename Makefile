@@ -9,7 +9,7 @@ RUN := runs/fashion-mnist
 ARGS ?=
 
 LIBRARIES := Interchange RunLog Settings Plots Torch TensorFiles Proximal Solvers ConvexNetworks Optimizers Networks \
-	Datasets Estimators Training Descent
+	Structure Datasets Estimators Training Descent
 DOCUMENTED := $(foreach library,$(LIBRARIES),$(if $(wildcard Sources/$(library)),$(library)))
 FORMATTED := $(wildcard Sources Tests Benchmarks Examples Package.swift)
 

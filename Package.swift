@@ -79,7 +79,8 @@ let package = Package(
         .executableTarget(
             name: "descent",
             dependencies: [
-                "Torch", "Interchange", "TensorFiles", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
+                "Torch", "Interchange", "TensorFiles", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings",
+                "Optimizers",
                 "Networks", "Structure", "Datasets", "Estimators", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),

@@ -78,11 +78,13 @@ public struct StructureSummary: Sendable, Codable, Equatable {
     public var method: String
     /// Strength of the penalty.
     public var strength: Double?
-    /// Mean and standard deviation of final scores.
+    /// Mean of the final scores.
     public var score: Double
+    /// Standard deviation of the final scores.
     public var scoreDeviation: Double
-    /// Mean and standard deviation of the final sparsity.
+    /// Mean of the final sparsities.
     public var sparsity: Double
+    /// Standard deviation of the final sparsities.
     public var sparsityDeviation: Double
     /// Mean number of changes of the structure over the last evaluations.
     public var changes: Double

@@ -10,11 +10,13 @@ public struct LayerStructure: Sendable, Codable, Equatable {
     public var shape: [Int]
     /// The groups that were counted.
     public var grouping: Grouping?
-    /// Number of groups, and of those whose elements are all exactly zero.
+    /// Number of groups.
     public var groups = 0
+    /// Number of groups whose elements are all exactly zero.
     public var zeroGroups = 0
-    /// Numerical rank and the most it could be, of a matrix whose rank was penalised.
+    /// Numerical rank of a matrix whose rank was penalised.
     public var rank: Int?
+    /// The most that could be.
     public var fullRank: Int?
     /// Elements that are exactly zero.
     public var zeros = 0

@@ -33,6 +33,7 @@ public struct Program: Sendable, Equatable {
         public var name: String
         /// Which of the operators of that name; empty for the only one.
         public var overload: String
+        /// What it is given.
         public var arguments: [Argument]
         /// Numbers of the results; nil for those that are no tensors.
         public var results: [Int?]
@@ -50,8 +51,11 @@ public struct Program: Sendable, Equatable {
             case index
         }
 
+        /// Name, as in PyTorch's state dict.
         public var name: String
+        /// Length of each dimension.
         public var shape: [Int]
+        /// What it is for.
         public var kind: Kind
     }
 
