@@ -60,7 +60,7 @@ size_t ck_group_scratch(size_t before, size_t groups, size_t within, size_t byte
     return 2 * tile.rows * tile.columns + 3 * tile.columns;
 }
 
-enum step_kind { PROX, RAMDA, ADAM };
+enum step_kind { PROX, MEAN, RAMDA, ADAM };
 
 // Rows of a tile lie far apart, where the machine does not see ahead by itself.
 enum { AHEAD = 6 };
@@ -91,6 +91,11 @@ static inline __attribute__((always_inline)) void fetch(const void *start, size_
             if (kind == PROX) {                                                                                      \
                 linear = g[j];                                                                                       \
                 metric = c[j];                                                                                       \
+            } else if (kind == MEAN) {                                                                               \
+                REAL mean = k[0] * a[j] + k[1] * g[j];                                                               \
+                a[j] = mean;                                                                                         \
+                metric = k[2];                                                                                       \
+                linear = metric * c[j] - k[3] * mean;                                                                \
             } else if (kind == RAMDA) {                                                                              \
                 REAL sum = a[j] + k[0] * g[j];                                                                       \
                 REAL square = b[j] + k[0] * g[j] * g[j];                                                             \
@@ -186,7 +191,7 @@ static inline __attribute__((always_inline)) void fetch(const void *start, size_
                 fetch(x.c + ahead, n * sizeof(REAL), 0);                                                             \
                 if (kind != PROX) {                                                                                  \
                     fetch(x.a + ahead, n * sizeof(REAL), 1);                                                         \
-                    fetch(x.b + ahead, n * sizeof(REAL), 1);                                                         \
+                    if (kind != MEAN) fetch(x.b + ahead, n * sizeof(REAL), 1);                                       \
                 }                                                                                                    \
             }                                                                                                        \
             load_##SUFFIX(kind, x, t.start + row * t.stride, n, k, tau, r, z + row * lanes, d + row * lanes, s2, s3);\
@@ -222,6 +227,12 @@ static inline __attribute__((always_inline)) void fetch(const void *start, size_
                                               REAL *norms, REAL *scratch) {                                          \
         arrays_##SUFFIX x = {v, v, v, z, d};                                                                         \
         groups_##SUFFIX(PROX, x, shape, tau, 1, 0, norms, scratch);                                                  \
+    }                                                                                                                \
+                                                                                                                     \
+    CK_VECTORISED void ck_group_mean_##SUFFIX(REAL *p, const REAL *g, REAL *m, const REAL *start, ck_groups shape,   \
+                                              REAL tau, REAL share, const REAL *k, REAL *norms, REAL *scratch) {     \
+        arrays_##SUFFIX x = {p, m, m, g, start};                                                                     \
+        groups_##SUFFIX(MEAN, x, shape, tau, share, k, norms, scratch);                                              \
     }                                                                                                                \
                                                                                                                      \
     CK_VECTORISED void ck_group_ramda_##SUFFIX(REAL *p, const REAL *g, REAL *v, REAL *u, const REAL *start,          \

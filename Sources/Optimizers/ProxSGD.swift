@@ -39,4 +39,20 @@ public struct ProxSGD: ProximalOptimizer {
         guard let m = slot.tensors["m"] else { preconditionFailure("\(Self.name): the state is empty") }
         return Subproblem(linear: parameter.adding(m, scaledBy: -lr), metric: .scalar(1), step: lr)
     }
+
+    /// All of a step in one pass.
+    public func fusedStep(
+        _ parameter: inout Tensor, gradient: Tensor, slot: inout Slot, t: Int, penalty: GroupLassoPenalty
+    ) -> Bool {
+        guard GroupKernels.covers(parameter), FusedKernels.covers(parameter) else { return false }
+        let weight = penalty.groupWeight(parameter)
+        var norms = slot.take("norms", GroupKernels.noNorms(parameter, penalty.grouping))
+        var tensors = [slot.take("m", Tensor.zeros(like: parameter))]
+        tensors.insert(FusedKernels.taken(&parameter), at: 0)
+        GroupKernels.mean(
+            &tensors, gradient, start: nil, penalty.grouping, threshold: lr * weight, share: 1,
+            numbers: [1 - momentum, momentum, 1, lr], norms: &norms)
+        (parameter, slot.tensors["m"], slot.tensors["norms"]) = (tensors[0], tensors[1], norms)
+        return true
+    }
 }

@@ -49,4 +49,22 @@ public struct RMDA: StagedOptimizer {
         }
         return Subproblem(linear: x0 * root - v, metric: .scalar(root), step: alpha)
     }
+
+    /// All of a step in one pass.
+    public func fusedStep(
+        _ parameter: inout Tensor, gradient: Tensor, slot: inout Slot, t: Int, penalty: GroupLassoPenalty
+    ) -> Bool {
+        guard GroupKernels.covers(parameter), FusedKernels.covers(parameter) else { return false }
+        let x0 = slot.take("x0", parameter + 0)
+        let (root, s) = (Double(t).squareRoot(), lr * Double(t).squareRoot())
+        let alpha = slot.numbers["alpha", default: 0] + s
+        var norms = slot.take("norms", GroupKernels.noNorms(x0, penalty.grouping))
+        var tensors = [FusedKernels.taken(&parameter), slot.take("v", Tensor.zeros(like: x0))]
+        GroupKernels.mean(
+            &tensors, gradient, start: x0, penalty.grouping, threshold: alpha * penalty.groupWeight(x0),
+            share: momentum, numbers: [1, s, root, 1], norms: &norms)
+        (parameter, slot.tensors["v"]) = (tensors[0], tensors[1])
+        (slot.tensors["x0"], slot.tensors["norms"], slot.numbers["alpha"]) = (x0, norms, alpha)
+        return true
+    }
 }

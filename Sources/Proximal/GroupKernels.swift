@@ -38,6 +38,32 @@ package enum GroupKernels {
         return v[0]
     }
 
+    /// A step along a mean or a sum of gradients: RMDA and ProxSGD.
+    ///
+    /// - Parameters:
+    ///   - tensors: parameter and mean m; moved out by the caller.
+    ///   - start: where the step begins; nil for the parameter itself.
+    ///   - numbers: factors of m and of the gradient in the new m, the metric D, factor of m in the step.
+    ///   - norms: as for ``ramda(_:_:start:_:threshold:share:weight:eps:norms:)``.
+    package static func mean(
+        _ tensors: inout [Tensor], _ gradient: Tensor, start: Tensor?, _ grouping: Grouping, threshold τ: Double,
+        share: Double, numbers: [Double], norms: inout Tensor
+    ) {
+        let reads = [gradient] + (start.map { [$0] } ?? [])
+        if gradient.dtype == .float64 {
+            run(Double.self, grouping, &tensors, reads, &norms) { groups, w, x, norms, scratch in
+                let start = x.count > 1 ? x[1] : UnsafePointer(w[0])
+                ck_group_mean_f64(w[0], x[0], w[1], start, groups, τ, share, numbers, norms, scratch)
+            }
+        } else {
+            let single = numbers.map(Float.init)
+            run(Float.self, grouping, &tensors, reads, &norms) { groups, w, x, norms, scratch in
+                let start = x.count > 1 ? x[1] : UnsafePointer(w[0])
+                ck_group_mean_f32(w[0], x[0], w[1], start, groups, Float(τ), Float(share), single, norms, scratch)
+            }
+        }
+    }
+
     /// A step of RAMDA: the sums V and U take the gradient with weight s, the parameter moves to the minimiser.
     ///
     /// - Parameters:

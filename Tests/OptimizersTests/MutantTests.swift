@@ -18,7 +18,8 @@ struct MutantTests {
         "lbfgs": ["H_diag", "s0", "y0", "rho0"],
         // Read only where the rate falls.
         // Where a search begins, which finds the same from anywhere.
-        "ramda": ["norms", "solution"], "proxgen": ["norms"], "proxssi": ["norms"],
+        "ramda": ["norms", "solution"], "proxgen": ["norms"], "proxssi": ["norms"], "rmda": ["norms", "solution"],
+        "proxsgd": ["norms"],
         "schedulefree_sgd": ["lr_max"], "schedulefree_adamw": ["lr_max"],
     ]
 

@@ -116,7 +116,8 @@ struct PenaltyTests {
         for seed in 0..<4 as Range<UInt64> {
             var random = RandomSource(seed)
             let z = random.tensor([5, 7], scale: 2)
-            let d = (random.tensor([5, 7]) * 2).exp()
+            // Below step/γ the subproblem of a concave penalty has no single minimum.
+            let d = (random.tensor([5, 7]) * 2).exp() + (name == "group_mcp" ? 0.3 : 0)
             let v = penalty.prox(z, metric: d, step: 0.6)
             #expect(
                 Self.isMinimum(v, Self.objective(penalty, z, d, step: 0.6), seed: seed) {

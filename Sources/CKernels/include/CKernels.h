@@ -42,6 +42,9 @@ size_t ck_group_scratch(size_t before, size_t groups, size_t within, size_t byte
     /* The minimiser itself. */                                                                                      \
     void ck_group_prox_##SUFFIX(REAL *v, const REAL *z, const REAL *d, ck_groups shape, REAL tau, REAL *norms,       \
                                 REAL *scratch);                                                                      \
+    /* A step along a mean or sum m of gradients in the metric D = k[2]: m = k[0] m + k[1] g, z = D start − k[3] m. */ \
+    void ck_group_mean_##SUFFIX(REAL *p, const REAL *g, REAL *m, const REAL *start, ck_groups shape, REAL tau,       \
+                                REAL share, const REAL *k, REAL *norms, REAL *scratch);                              \
     /* A RAMDA step; k: s, ε. p moves to the minimiser by `share`. */                                                \
     void ck_group_ramda_##SUFFIX(REAL *p, const REAL *g, REAL *v, REAL *u, const REAL *start, ck_groups shape,       \
                                  REAL tau, REAL share, const REAL *k, REAL *norms, REAL *scratch);                   \

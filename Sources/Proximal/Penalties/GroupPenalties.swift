@@ -283,10 +283,10 @@ public struct GroupMCPPenalty: AxisGroupPenalty, DiagonalPenalty {
     /// The minimiser, by the group lasso's of the metric `D − step/γ` where its norm is below `γ λ √|g|`, else `z / D`
     /// (Deleu and Bengio, arXiv:2102.03869, section 3.3).
     ///
-    /// Where a group has `D ≤ 2 step/γ`, a larger γ keeps its subproblem convex.
+    /// Where a group has `D ≤ step/γ`, a larger γ keeps its subproblem convex.
     public func prox(_ z: Tensor, metric: Tensor, step: Double) -> Tensor {
         let (view, d) = (grouping.view(z), grouping.view(metric))
-        let bend = (d.min(0, 2, keepingRank: true) * 0.5).clamped(to: 0...step / gamma)
+        let bend = (d.min(0, 2, keepingRank: true) * 0.99).clamped(to: 0...step / gamma)
         let lowered = (d - bend).reshaped(z.shape)
         let near = grouping.view(
             DiagonalGroups.minimise(z, lowered, grouping, threshold: step * groupWeight(z)))
