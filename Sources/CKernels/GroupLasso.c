@@ -74,13 +74,13 @@ static inline __attribute__((always_inline)) void fetch(const void *start, size_
     }
 }
 
-#define GROUPS(REAL, SUFFIX, TOLERANCE)                                                                              \
+#define GROUPS(REAL, SUFFIX, TOLERANCE, TINY)                                                                        \
     typedef struct {                                                                                                 \
         REAL *p, *a, *b;                                                                                             \
         const REAL *g, *c;                                                                                           \
     } arrays_##SUFFIX;                                                                                               \
                                                                                                                      \
-    /* A row of z and D, and its part in Σz²/(D r + τ)² and Σz²D/(D r + τ)³. */                                      \
+    /* A row of z and D, and its part in Σz²q² and Σz²Dq³, q = 1/(D r + τ); for r = 0 in Σz² and Σz²D. */            \
     static inline __attribute__((always_inline)) void load_##SUFFIX(                                                 \
         int kind, arrays_##SUFFIX x, size_t i, size_t n, const REAL *k, REAL tau, const REAL *restrict r,            \
         REAL *restrict z, REAL *restrict d, REAL *restrict s2, REAL *restrict s3) {                                  \
@@ -113,7 +113,7 @@ static inline __attribute__((always_inline)) void fetch(const void *start, size_
             }                                                                                                        \
             z[j] = linear;                                                                                           \
             d[j] = metric;                                                                                           \
-            REAL q = 1 / (metric * r[j] + tau);                                                                      \
+            REAL q = r[j] > 0 ? 1 / (metric * r[j] + tau) : 1;                                                       \
             REAL zq = linear * q;                                                                                    \
             REAL ratio = zq * zq;                                                                                    \
             s2[j] += ratio;                                                                                          \
@@ -125,7 +125,7 @@ static inline __attribute__((always_inline)) void fetch(const void *start, size_
         size_t n, REAL tau, const REAL *restrict z, const REAL *restrict d, const REAL *restrict r,                  \
         REAL *restrict s2, REAL *restrict s3) {                                                                      \
         for (size_t j = 0; j < n; ++j) {                                                                             \
-            REAL q = 1 / (d[j] * r[j] + tau);                                                                        \
+            REAL q = r[j] > 0 ? 1 / (d[j] * r[j] + tau) : 1;                                                         \
             REAL zq = z[j] * q;                                                                                      \
             REAL ratio = zq * zq;                                                                                    \
             s2[j] += ratio;                                                                                          \
@@ -153,18 +153,23 @@ static inline __attribute__((always_inline)) void fetch(const void *start, size_
                                                                                                                      \
     /* One Newton step of each group that still moves; whether any does. */                                          \
     static inline __attribute__((always_inline)) int step_##SUFFIX(                                                  \
-        tile_t t, REAL *r, const REAL *s2, const REAL *s3, REAL *norm) {                                             \
+        tile_t t, REAL tau, REAL *r, const REAL *s2, const REAL *s3, REAL *norm) {                                   \
         int moving = 0;                                                                                              \
         for (size_t group = 0; group < t.groups; ++group) {                                                          \
             if (norm[group] < 0) continue;                                                                           \
             REAL two = total_##SUFFIX(s2 + group * t.width, t.width);                                                \
             REAL three = total_##SUFFIX(s3 + group * t.width, t.width);                                              \
-            /* A group is zero exactly where ‖z‖ ≤ τ; −1 keeps it out of further steps. */                           \
-            if (norm[group] == 0 && !(two > 1)) {                                                                    \
+            REAL root = __builtin_elementwise_sqrt(two), change;                                                     \
+            if (norm[group] > 0) {                                                                                   \
+                change = two * (root - 1) / three;                                                                   \
+            } else if (root > tau) {                                                                                 \
+                /* From 0 the step is a closed form of Σz² and Σz²D, which small thresholds do not overflow. */      \
+                change = (root - tau) * two / (three > TINY ? three : TINY);                                         \
+            } else {                                                                                                 \
+                /* A group is zero exactly where ‖z‖ ≤ τ; −1 keeps it out of further steps. */                       \
                 norm[group] = -1;                                                                                    \
                 continue;                                                                                            \
             }                                                                                                        \
-            REAL change = two * (__builtin_elementwise_sqrt(two) - 1) / three;                                       \
             REAL next = norm[group] + change;                                                                        \
             /* From far right of the root a step may leave the positive numbers: then from 0 again. */               \
             if (!(next > 0)) next = 0;                                                                               \
@@ -196,7 +201,7 @@ static inline __attribute__((always_inline)) void fetch(const void *start, size_
             }                                                                                                        \
             load_##SUFFIX(kind, x, t.start + row * t.stride, n, k, tau, r, z + row * lanes, d + row * lanes, s2, s3);\
         }                                                                                                            \
-        for (int step = 0; step < 60 && tau > 0 && step_##SUFFIX(t, r, s2, s3, norm); ++step) {                      \
+        for (int step = 0; step < 60 && tau > 0 && step_##SUFFIX(t, tau, r, s2, s3, norm); ++step) {                      \
             for (size_t j = 0; j < lanes; ++j) s2[j] = s3[j] = 0;                                                    \
             for (size_t row = 0; row < t.rows; ++row) {                                                              \
                 size_t n = row + 1 < t.rows ? lanes : t.last;                                                        \
@@ -248,5 +253,5 @@ static inline __attribute__((always_inline)) void fetch(const void *start, size_
         groups_##SUFFIX(ADAM, x, shape, tau, 1, k, norms, scratch);                                                  \
     }
 
-GROUPS(float, f32, 3e-4f)
-GROUPS(double, f64, 1e-8)
+GROUPS(float, f32, 3e-4f, 1e-37f)
+GROUPS(double, f64, 1e-8, 1e-300)

@@ -71,35 +71,42 @@ public struct Shrinking {
         var places: [Place]
     }
 
+    /// What is to happen to the channels of one space.
+    private struct Plan {
+        var candidate: Candidate
+        /// Channels that nobody reads.
+        var ignored: Set<Int>
+        /// Channels that are constant, with what they are at each reader.
+        var constants: [Int] = []
+        var values: [[Double]] = []
+        /// Why others stay.
+        var reason: String?
+        /// Whether the space as a whole has to stay.
+        var isKept = false
+    }
+
     private mutating func removeChannels() -> Bool {
-        var analysis = ChannelAnalysis(program, network, input: input)
-        let candidates = candidates(analysis)
+        let analysis = ChannelAnalysis(program, network, input: input)
+        let plans = candidates(analysis).map { plan($0, analysis) }
+        // Biases that are to take constants over come first: they change the numbers that the analysis knows.
+        if addMissingBiases(plans) { return true }
         var removed: [ObjectIdentifier: Set<Int>] = [:]
         var found: [Change] = []
-        for candidate in candidates {
-            let ignored = unread(candidate, analysis)
-            var dead = ignored
-            var reason = candidate.space.frozen
-            let isInput = analysis.axes[0]?.last?.spaces.contains { $0 === candidate.space } ?? false
-            if reason == nil, isInput, analysis.axes[0]?.last?.resolved.count != 1 {
-                reason = "they are part of the input's columns"
-            }
-            if reason == nil, !isInput {
-                let (constant, why) = fold(candidate, but: ignored, &analysis)
-                dead.formUnion(constant)
-                if dead.count == ignored.count { reason = why }
-            }
-            let count = candidate.space.count
-            // Something must be left to compute with.
-            if dead.count == count { dead.remove(0) }
-            let names = candidate.places.filter { $0.reader != nil }.map { program.parameters[$0.parameter].name }
-            var change = Change(parameters: names, before: count, after: count)
-            if candidate.space.frozen != nil || (isInput && reason != nil) {
-                (change.blocked, change.reason) = (ignored.count, reason)
+        for plan in plans {
+            let places = plan.candidate.places.filter { $0.reader != nil }
+            let count = plan.candidate.space.count
+            var change = Change(
+                parameters: places.map { program.parameters[$0.parameter].name }, before: count, after: count)
+            change.reason = plan.reason
+            if plan.isKept {
+                change.blocked = plan.ignored.count
             } else {
-                removed[ObjectIdentifier(candidate.space)] = dead
+                let dead = plan.ignored.union(plan.constants)
+                removed[ObjectIdentifier(plan.candidate.space)] = dead
                 change.after = count - dead.count
-                change.reason = reason
+                for (place, values) in zip(places, plan.values) where values.contains(where: { $0 != 0 }) {
+                    addToBias(place, plan.constants, values, analysis)
+                }
             }
             found.append(change)
         }
@@ -107,6 +114,48 @@ public struct Shrinking {
         guard removed.contains(where: { !$0.value.isEmpty }) else { return false }
         apply(removed, analysis)
         return true
+    }
+
+    private func plan(_ candidate: Candidate, _ analysis: ChannelAnalysis) -> Plan {
+        var plan = Plan(candidate: candidate, ignored: unread(candidate, analysis))
+        let isInput = analysis.axes[0]?.last?.spaces.contains { $0 === candidate.space } ?? false
+        plan.reason = candidate.space.frozen
+        if plan.reason == nil, isInput, analysis.axes[0]?.last?.resolved.count != 1 {
+            plan.reason = "they are part of the input's columns"
+        }
+        plan.isKept = plan.reason != nil
+        if !plan.isKept, !isInput {
+            (plan.constants, plan.values, plan.reason) = constants(candidate, but: plan.ignored, analysis)
+        }
+        // Something must be left to compute with; what nobody reads is no trouble to keep.
+        if plan.ignored.count + plan.constants.count == candidate.space.count {
+            if let one = plan.ignored.min() {
+                plan.ignored.remove(one)
+            } else {
+                plan.constants.removeFirst()
+                plan.values = plan.values.map { Array($0.dropFirst()) }
+            }
+        }
+        return plan
+    }
+
+    /// Gives readers of constants a bias of zeros where they have none; whether it had to.
+    private mutating func addMissingBiases(_ plans: [Plan]) -> Bool {
+        var missing: [(step: Int, parameter: Int)] = []
+        for plan in plans where !plan.isKept {
+            for (place, values) in zip(plan.candidate.places.filter({ $0.reader != nil }), plan.values) {
+                guard let step = place.reader?.step, values.contains(where: { $0 != 0 }) else { continue }
+                if case .value = program.steps[step].arguments[2] { continue }
+                if !missing.contains(where: { $0.step == step }) { missing.append((step, place.parameter)) }
+            }
+        }
+        for (step, parameter) in missing {
+            let weight = program.parameters[parameter]
+            let like = network.tensor(weight.name)
+            let number = insertParameter(weight.name + ".bias", Tensor.zeros(like: like, shape: [weight.shape[0]]))
+            program.steps[step].arguments[2] = .value(number)
+        }
+        return !missing.isEmpty
     }
 
     /// Adds what a round found to what earlier rounds did.
@@ -170,36 +219,51 @@ public struct Shrinking {
 
     // MARK: Constants
 
-    /// Channels that are written with zero weights are constants; the readers' biases take them over.
-    private mutating func fold(
-        _ candidate: Candidate, but ignored: Set<Int>, _ analysis: inout ChannelAnalysis
-    ) -> (channels: Set<Int>, reason: String?) {
+    /// Channels that are written with zero weights are constants, which the readers' biases can take over.
+    ///
+    /// - Returns: the channels, what they are at each reader, and why others that are constant stay.
+    private func constants(
+        _ candidate: Candidate, but ignored: Set<Int>, _ analysis: ChannelAnalysis
+    ) -> (channels: [Int], values: [[Double]], reason: String?) {
         let writers = candidate.places.filter {
             $0.reader == nil && program.parameters[$0.parameter].shape.count >= 2
         }
-        guard !writers.isEmpty else { return ([], nil) }
+        guard !writers.isEmpty else { return ([], [], nil) }
         var silent = [Bool](repeating: true, count: candidate.space.count)
         for place in writers { silent = zip(silent, isZero(place, analysis)).map { $0 && $1 } }
         let channels = silent.indices.filter { silent[$0] && !ignored.contains($0) }
-        guard !channels.isEmpty else { return ([], nil) }
+        guard !channels.isEmpty else { return ([], [], nil) }
         let readers = candidate.places.filter { $0.reader != nil }
-        guard let values = constants(channels, readers, analysis) else {
-            return ([], "they are constant, but a recurrent layer or attention reads them")
+        guard readers.allSatisfy({ isOwn($0, analysis) }) else {
+            return ([], [], "they are constant, but calls that share their weights read them")
+        }
+        guard let values = measured(channels, readers, analysis) else {
+            return ([], [], "they are constant, but a recurrent layer or attention reads them")
         }
         for (place, values) in zip(readers, values) where values.contains(where: { $0 != 0 }) {
             let step = program.steps[place.reader!.step]
             guard Self.isUnpadded(step, kernel: program.parameters[place.parameter].shape.dropFirst(2)) else {
-                return ([], "they are constant, but a convolution with zeros around its input reads them")
+                return ([], [], "they are constant, but a convolution with zeros around its input reads them")
             }
         }
-        for (place, values) in zip(readers, values) where values.contains(where: { $0 != 0 }) {
-            addToBias(place, channels, values, analysis)
-        }
-        return (Set(channels), nil)
+        return (channels, values, nil)
     }
 
-    /// What each channel is at each reader, measured on two different inputs; nil where it is no constant there.
-    private func constants(
+    /// Whether a reader's weight and bias are those of one call alone.
+    private func isOwn(_ place: Place, _ analysis: ChannelAnalysis) -> Bool {
+        var values = [place.parameter + 1]
+        if let reader = place.reader, reader.input >= 0, program.steps[reader.step].arguments.count > 2,
+            case .value(let bias) = program.steps[reader.step].arguments[2]
+        {
+            values.append(bias)
+        }
+        return values.allSatisfy { value in
+            program.steps.reduce(0) { $0 + Program.reads($1).count { $0 == value } } == 1
+        }
+    }
+
+    /// What each channel is at each reader, on rows that differ; nil where it is no constant there.
+    private func measured(
         _ channels: [Int], _ readers: [Place], _ analysis: ChannelAnalysis
     ) -> [[Double]]? {
         let wanted = Set(readers.compactMap { $0.reader?.input })
@@ -207,11 +271,12 @@ public struct Shrinking {
         else { return nil }
         let dtype = network.parameters.values.first?.dtype ?? .float32
         let count = analysis.rows * input.count
-        let x =
-            input.isTokens
-            ? Tensor.zeros([analysis.rows, input.count], dtype: dtype)
-            : Tensor((0..<count).map { Double($0 * 7919 % 101) / 50 - 1 }, shape: [analysis.rows, input.count])
-                .to(dtype)
+        var vocabulary = 101
+        if case .tokens(let words, _) = input { vocabulary = words }
+        let numbers = (0..<count).map { index in
+            input.isTokens ? Double(index * 7919 % vocabulary) : Double(index * 7919 % 101) / 50 - 1
+        }
+        let x = Tensor(numbers, shape: [analysis.rows, input.count]).to(dtype)
         let values = program.values(x, keeping: wanted) { network.tensor(program.parameters[$0].name) }
         return readers.compactMap { place -> [Double]? in
             guard let value = values[place.reader!.input], let axes = analysis.axes[place.reader!.input] else {
@@ -264,15 +329,10 @@ public struct Shrinking {
         for (channel, value) in zip(channels, values) {
             sum = sum.adding(weight.rows(channel..<channel + 1).reshaped(outputs, -1).sum(1), scaledBy: value)
         }
-        let dtype = network.tensor(program.parameters[place.parameter].name).dtype
-        if case .value(let bias) = program.steps[reader].arguments[2] {
-            let name = program.parameters[bias - 1].name
-            network.parameters[name] = (network.tensor(name).to(.float64) + sum).to(dtype)
-        } else {
-            let name = program.parameters[place.parameter].name + ".bias"
-            let number = insertParameter(name, sum.to(dtype))
-            program.steps[reader].arguments[2] = .value(number)
-        }
+        guard case .value(let bias) = program.steps[reader].arguments[2] else { return }
+        let name = program.parameters[bias - 1].name
+        let old = network.tensor(name)
+        network.parameters[name] = (old.to(.float64) + sum).to(old.dtype)
     }
 
     /// Adds a parameter behind the others; all later values move up by one.
@@ -303,10 +363,7 @@ public struct Shrinking {
         }
         var tensors: [String: Tensor] = [:]
         for index in program.parameters.indices {
-            // Biases that folding added have no dimensions yet, and none that shrink but by their weight's.
-            guard let axes = analysis.axes[index + 1], analysis.program.parameters.indices.contains(index),
-                analysis.program.parameters[index].name == program.parameters[index].name
-            else { continue }
+            guard let axes = analysis.axes[index + 1] else { continue }
             var tensor = network.tensor(program.parameters[index].name)
             for (dimension, axis) in axes.enumerated() where left(axis) < tensor.shape[dimension] {
                 tensor = tensor.gathering(kept(axis), dimension: dimension)
@@ -314,8 +371,7 @@ public struct Shrinking {
             tensors[program.parameters[index].name] = tensor.contiguous()
             program.parameters[index].shape = tensor.shape
         }
-        let shift = program.parameters.count - analysis.program.parameters.count
-        for index in program.steps.indices { rewrite(index, analysis, shift, left) }
+        for index in program.steps.indices { rewrite(index, analysis, left) }
         if let axis = analysis.axes[0]?.last, left(axis) < axis.count { select(kept(axis)) }
         var made = Network(program, dtype: network.parameters.values.first?.dtype ?? .float32)
         for name in made.parameters.names { made.parameters[name] = tensors[name] ?? network.tensor(name) }
@@ -325,11 +381,11 @@ public struct Shrinking {
 
     /// Lengths in calls that name what has become shorter.
     private mutating func rewrite(
-        _ index: Int, _ analysis: ChannelAnalysis, _ shift: Int, _ left: (Axis) -> Int
+        _ index: Int, _ analysis: ChannelAnalysis, _ left: (Axis) -> Int
     ) {
         let step = program.steps[index]
         guard let result = step.results.first.flatMap({ $0 }) else { return }
-        let axes = analysis.axes[result - shift] ?? []
+        let axes = analysis.axes[result] ?? []
         func shorter(_ length: Program.Length, _ axis: Axis) -> Program.Length {
             switch length {
             case .constant(let number) where number > 0: .constant(number / axis.count * left(axis))

@@ -119,8 +119,12 @@ extension UpdateRule {
         let sets = try ChannelReaders.all(of: network, input: input)
         for (index, positions) in zip(groups.indices, assignment) {
             guard var regularisation = groups[index].regularisation else { continue }
-            guard regularisation.penalty is any AxisGroupPenalty else {
-                throw SettingError(type(of: regularisation.penalty).name, "has no groups to couple")
+            let name = type(of: regularisation.penalty).name
+            guard let grouping = (regularisation.penalty as? any AxisGroupPenalty)?.grouping else {
+                throw SettingError(name, "has no groups to couple")
+            }
+            guard grouping == Grouping(.inputs) else {
+                throw SettingError(name, "couples the readers of a channel: leave its groups and width out")
             }
             let places = Dictionary(uniqueKeysWithValues: positions.enumerated().map { (names[$1], $0) })
             var taken: Set<Int> = []

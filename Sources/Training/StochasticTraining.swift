@@ -77,7 +77,9 @@ struct StochasticTraining {
         state = read
         self.watch = Stopwatch(
             elapsed: read.progress.phases.values.reduce(0, +), phases: read.progress.phases)
-        if usualSteps > 0 { state.rule.position = position(usualSteps - 1) }
+        // The last update may have had fewer batches than usual.
+        let begun = (state.progress.batches + settings.accumulation - 1) / settings.accumulation
+        if begun > 0 { state.rule.position = position(begun - 1) }
     }
 
     /// Refuses networks whose parameters alone, with gradients and two moments, are more than this machine's memory.

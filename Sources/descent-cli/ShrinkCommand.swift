@@ -48,7 +48,10 @@ struct ShrinkCommand: ParsableCommand {
                 advice: "Name some: descent shrink \(self.model) DATA")
         }
         let (smaller, found) = try model.shrunk(comparedOn: rows.features.rows(0..<min(rows.count, 10_000)))
-        let target = out ?? (path as NSString).deletingLastPathComponent + "/shrunk.safetensors"
+        let target =
+            out
+            ?? ((path as NSString).deletingLastPathComponent as NSString)
+            .appendingPathComponent("shrunk.safetensors")
         try smaller.save(to: target)
         var report = found
         report.before.fileBytes = Self.size(path)

@@ -151,6 +151,30 @@ struct ProximalOptimizerTests {
         for (a, b) in zip(free, plain) { #expect(distance(a, b) < 1e-12) }
     }
 
+    @Test("Tiny and huge strengths are no trouble in single precision", arguments: names)
+    func extremes(name: String) throws {
+        var random = RandomSource(8)
+        let start = [random.tensor([20, 30], dtype: .float32, scale: 0.3)]
+        let optimizer = try Self.made(name)
+        let free = Self.run(optimizer, start, try Self.penalty(0)).parameters[0]
+        for strength in [1e-7, 1e-13, 1e-17, 1e-25, 1e-36] {
+            let found = Self.run(optimizer, start, try Self.penalty(strength)).parameters[0]
+            #expect(distance(found.to(.float64), free.to(.float64)) < 1e-4, "\(strength)")
+        }
+        #expect(Self.run(optimizer, start, try Self.penalty(1e25)).parameters[0].isFinite)
+    }
+
+    @Test("The minimax concave penalty runs at any step", arguments: names)
+    func concave(name: String) throws {
+        let penalty = Regularisation(try PenaltyCatalogue.make("group_mcp", settings: ["lambda": .number(0.1)]))
+        var random = RandomSource(8)
+        let start = [random.tensor([6, 8], scale: 0.3)]
+        for rate in [0.01, 1, 20] {
+            let run = Self.run(try Self.made(name, ["lr": .number(rate)]), start, penalty, steps: 20)
+            #expect(run.parameters[0].isFinite)
+        }
+    }
+
     @Test("RAMDA without penalty is MADGRAD without ε in the rate")
     func madgrad() throws {
         let ramda = try Self.made("ramda", ["lr": .number(0.05), "momentum": .number(0.2), "eps": .number(1e-9)])

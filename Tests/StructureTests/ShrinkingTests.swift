@@ -125,6 +125,74 @@ struct ShrinkingTests {
         #expect(shapes(bare)["0.weight"] == [10, 5] && shapes(bare)["2.weight"] == [4, 10])
     }
 
+    @Test("A layer that is silent as a whole keeps one unit, which counts once")
+    func silent() throws {
+        for sample in [0, 1] {
+            let shrinking = try chain(
+                { network in
+                    let all = Set(0..<network.parameters["0.weight"]!.shape[0])
+                    clear(&network, "0.weight", .outputs, all)
+                    if let bias = network.parameters["0.bias"] { network.parameters["0.bias"] = bias.absolute() + 0.5 }
+                }, Samples.all[sample])
+            #expect(shapes(shrinking)["0.weight"]?[0] == 1)
+        }
+    }
+
+    @Test("Constants of several layers go at once, into biases that are made for them")
+    func several() throws {
+        let sample = Samples.all[4]
+        let shrinking = try chain(
+            { network in
+                for (block, bias) in [("layer1.0", 1.0), ("layer1.1", -5.0)] {
+                    clear(&network, block + ".conv1.weight", .outputs, [0, 3])
+                    var values = network.parameters[block + ".bn1.bias"]!.doubles()
+                    (values[0], values[3]) = (bias, bias)
+                    network.parameters[block + ".bn1.bias"] = Tensor(values)
+                }
+                // Their readers' own outputs go in the same round.
+                clear(&network, "layer2.0.conv2.weight", .inputs, [5])
+                clear(&network, "layer2.0.conv1.weight", .outputs, [6])
+            }, sample)
+        #expect(shapes(shrinking)["layer2.0.conv2.weight"]?[1] == 127)
+    }
+
+    @Test("A bottleneck's one-by-one convolutions take constants over")
+    func bottleneck() throws {
+        let sample = Samples.architecture(
+            "resnet50", ["stem": .word("cifar")], .image(channels: 3, height: 4, width: 4))
+        let shrinking = try chain(
+            { network in
+                for (block, bias) in [("layer1.0", 1.0), ("layer1.1", -5.0)] {
+                    clear(&network, block + ".conv2.weight", .outputs, [0])
+                    var values = network.parameters[block + ".bn2.bias"]!.doubles()
+                    values[0] = bias + 50
+                    network.parameters[block + ".bn2.bias"] = Tensor(values)
+                }
+            }, sample)
+        #expect(shapes(shrinking)["layer1.0.conv3.weight"]?[1] == 63)
+        #expect(shapes(shrinking)["layer1.0.conv3.weight.bias"] == [256])
+        #expect(shapes(shrinking)["layer1.1.conv3.weight"]?[1] == 63)
+    }
+
+    @Test("A layer that is called twice keeps its constants")
+    func shared() throws {
+        struct Twice: Module {
+            func declare(_ declaration: inout Declaration) {
+                declaration.part("a", Linear(4, 4))
+                declaration.part("b", Linear(4, 2))
+            }
+            func callAsFunction(_ x: Tensor, _ scope: Scope) -> Tensor {
+                let layer = Linear(4, 4)
+                let twice = layer(layer(x, scope.part("a")).relu(), scope.part("a")).relu()
+                return Linear(4, 2)(twice, scope.part("b"))
+            }
+        }
+        let sample = Samples.Sample(testDescription: "twice", module: Twice(), input: .features(4))
+        for axis in [Grouping.Axis.inputs, .outputs] {
+            _ = try chain({ clear(&$0, "a.weight", axis, [1]) }, sample)
+        }
+    }
+
     @Test("Constants before a convolution with a border stay, and the report says why")
     func border() throws {
         let shrinking = try chain(

@@ -248,7 +248,7 @@ public struct GroupMCPPenalty: AxisGroupPenalty, DiagonalPenalty {
     public var axis = Grouping.Axis.inputs
     /// Neighbouring slices in one group.
     public var width = 1
-    /// γ; the prox needs steps below it.
+    /// γ.
     public var gamma = 3.0
 
     private enum CodingKeys: String, CodingKey {
@@ -269,13 +269,13 @@ public struct GroupMCPPenalty: AxisGroupPenalty, DiagonalPenalty {
 
     /// Firm thresholding of the group norms.
     ///
-    /// - Parameter step: below γ.
+    /// For steps from γ on, a larger γ keeps the subproblem convex.
     public func prox(_ w: Tensor, step: Double) -> Tensor {
-        precondition(step < gamma, "the prox of group_mcp needs a step below gamma: \(step) with \(gamma)")
         let τ = groupWeight(w)
+        let bend = min(0.99, step / gamma)
         let view = grouping.view(w)
         let norms = Grouping.sums(view.squared()).squareRoot()
-        let firm = (norms - step * τ).relu() / (1 - step / gamma)
+        let firm = (norms - step * τ).relu() / (1 - bend)
         let kept = firm.minimum(norms)
         return (view * (kept / norms.clamped(min: 1e-37))).reshaped(w.shape)
     }
