@@ -39,20 +39,20 @@ public struct NuclearNormPenalty: ScaledPenalty {
 
     /// The thresholded matrix and its singular values, exact zeros included, largest first.
     ///
-    /// From the eigenvectors of the Gram matrix of the smaller side, in double precision, at a fraction of the cost of a
-    /// singular value decomposition. Only where the threshold is very small beside the largest singular value would
-    /// the squared conditioning show: there it is a decomposition.
+    /// From the eigenvectors of the Gram matrix of the smaller side, at a fraction of the cost of a singular value
+    /// decomposition; in double precision where the threshold is small beside the largest singular value, whose square
+    /// would drown it. Where it is smaller still it is a decomposition.
     public static func thresholded(_ w: Tensor, _ threshold: Double) -> (matrix: Tensor, singularValues: Tensor) {
         precondition(w.rank == 2, "the nuclear norm is that of a matrix, not of a tensor of shape \(w.shape)")
         let isTall = w.shape[0] >= w.shape[1]
         let a = isTall ? w : w.transposed()
-        let precise = a.to(.float64)
+        let precise = threshold > 3e-3 * w.norm ? a : a.to(.float64)
         if let (values, vectors) = try? precise.transposedTimes(precise).symmetricEigen() {
             let s = values.clamped(min: 0).squareRoot()
             let largest = s.max().scalar
             if threshold > 1e-6 * largest || largest == 0 {
                 let kept = (s - threshold).relu()
-                let factors = kept / s.clamped(min: 1e-300)
+                let factors = kept / s.clamped(min: precise.dtype == .float64 ? 1e-300 : 1e-37)
                 let map = (vectors * factors).times(vectors.transposed()).to(w.dtype)
                 let product = a.times(map)
                 let order = Array((0..<s.count).reversed())
