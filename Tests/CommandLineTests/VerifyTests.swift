@@ -46,7 +46,7 @@ struct VerifyTests {
         let text = try scratch.run("list", "optimizers", "--json").output
         let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: [[String: Any]]])
         let optimizers = try #require(object["optimizers"])
-        #expect(optimizers.count == 25)
+        #expect(optimizers.count == 30)
         for optimizer in optimizers {
             #expect((optimizer["citation"] as? String)?.isEmpty == false)
             let settings = try #require(optimizer["hyperparameters"] as? [[String: Any]])
