@@ -96,6 +96,22 @@ public struct Standardiser: Sendable, Codable, Equatable {
         return result
     }
 
+    /// Why these numbers, as a file may hold them, standardise nothing; nil where they can.
+    public var fault: String? {
+        let width = keptColumns.count
+        guard inputColumns >= 0, inputColumns <= 1 << 31 else { return "a standardiser of \(inputColumns) columns" }
+        guard mean.count == width, scale.count == width else {
+            return "a standardiser of \(width) columns with \(mean.count) means and \(scale.count) scales"
+        }
+        guard keptColumns.allSatisfy({ (0..<inputColumns).contains($0) }),
+            zip(keptColumns, keptColumns.dropFirst()).allSatisfy({ $0 < $1 })
+        else { return "a standardiser of columns that are not there" }
+        guard mean.allSatisfy(\.isFinite), scale.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+            return "a standardiser with means that are no numbers, or scales that are not above 0"
+        }
+        return nil
+    }
+
     /// Throws unless the features have the columns of the training data, and one of these is kept.
     func requireColumns(of features: Tensor) throws {
         let columns = features.rank == 2 ? features.shape[1] : 0

@@ -63,4 +63,22 @@ public struct TableEncoding: Sendable, Codable, Equatable {
         self.classNames = classNames
         self.task = task
     }
+
+    /// Why no table can be read by this, as a file may hold it; nil where one can.
+    ///
+    /// - Parameter features: number of features that the tables' columns are to give.
+    public func fault(features: Int) -> String? {
+        guard Set(classNames).count == classNames.count else { return "two classes have one name" }
+        if let targetPosition, targetPosition < 0 { return "a target in column \(targetPosition)" }
+        guard !columns.isEmpty else { return nil }
+        var width = 0
+        for column in columns {
+            guard Set(column.categories).count == column.categories.count else {
+                return "column '\(column.name)' has a category twice"
+            }
+            guard column.mean.isFinite else { return "column '\(column.name)' has no finite mean" }
+            width += column.kind == .number ? 1 : column.kind == .categories ? column.categories.count : 0
+        }
+        return width == features ? nil : "table columns give \(width) features, the network takes \(features)"
+    }
 }

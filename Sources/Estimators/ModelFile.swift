@@ -71,19 +71,25 @@ extension TrainedModel {
                 "layer1.weight": [units, inputs], "layer1.bias": [units], "layer2.weight": [outputs, units],
                 "layer2.bias": [outputs], "gates.weight": [gates, inputs], "gates.bias": [gates],
             ]
-            let standardiser = header.standardiser
-            let isClassifier = header.task == .classification
-            let isWhole =
-                header.unitGroup.count == units && outputs > 0
-                && (isClassifier ? header.classNames.count == max(2, outputs) : header.targetNames.count == outputs)
-                && standardiser.mean.count == inputs && standardiser.scale.count == inputs
-                && standardiser.keptColumns.allSatisfy { (0..<standardiser.inputColumns).contains($0) }
-                && (header.formulation == .relu || header.unitPattern.allSatisfy { (0..<gates).contains($0) })
-            guard isWhole else {
+            let fault =
+                ModelFacts.fault(
+                    task: header.task, classNames: header.classNames, targetNames: header.targetNames, outputs: outputs,
+                    standardiser: header.standardiser, encoding: header.encoding)
+                ?? Self.unitFault(header, units: units, gates: gates)
+            if let fault {
                 throw InterchangeError(
-                    path: path, problem: "has metadata that do not go together",
+                    path: path, problem: "has metadata that do not go together: \(fault)",
                     advice: "The file is damaged: train again")
             }
+        }
+
+        private static func unitFault(_ header: Header, units: Int, gates: Int) -> String? {
+            guard header.unitGroup.count == units else { return "\(header.unitGroup.count) groups of \(units) units" }
+            guard header.formulation == .relu || header.unitPattern.allSatisfy({ (0..<gates).contains($0) }) else {
+                return "a unit has a gate that is not there"
+            }
+            let shape = header.imageShape ?? []
+            return shape.allSatisfy { $0 > 0 } ? nil : "an image of \(shape)"
         }
     }
 

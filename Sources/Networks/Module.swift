@@ -17,6 +17,12 @@ extension Module {
     public func declare(_ declaration: inout Declaration) {}
 }
 
+/// A module whose evaluation can fail, as that of a program from a file can.
+public protocol FallibleModule: Module {
+    /// Computes the output.
+    func evaluate(_ x: Tensor, _ scope: Scope) throws -> Tensor
+}
+
 /// Collects what a module declares.
 public struct Declaration {
     /// A parameter before it has values.

@@ -36,14 +36,21 @@ public struct Network: Sendable {
         return Set(declaration.parameters.filter(\.isLookup).map(\.name))
     }
 
-    /// Elements of all parameters that a module declares, without making them.
-    public static func elementCount(of module: any Module) -> Int {
+    /// Elements of all parameters that a module declares, without making them; the largest number where there are more.
+    public static func elementCount(of module: any Module) -> Int { shapes(of: module, \.parameters) }
+
+    /// Elements of all parameters and buffers that a module declares, without making them.
+    public static func storedCount(of module: any Module) -> Int {
+        let (parameters, buffers) = (shapes(of: module, \.parameters), shapes(of: module, \.buffers))
+        let (sum, overflows) = parameters.addingReportingOverflow(buffers)
+        return overflows ? .max : sum
+    }
+
+    private static func shapes(of module: any Module, _ part: (Declaration) -> [Declaration.Parameter]) -> Int {
         var declaration = Declaration()
         module.declare(&declaration)
-        return declaration.parameters.reduce(0) { sum, parameter in
-            let count = parameter.shape.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
-            return sum &+ count
-        }
+        let total = part(declaration).reduce(0.0) { $0 + $1.shape.reduce(1.0) { $0 * Double($1) } }
+        return total < 9e18 ? Int(total) : .max
     }
 
     private static func made(
@@ -61,6 +68,14 @@ public struct Network: Sendable {
     /// The output in evaluation mode.
     public func callAsFunction(_ x: Tensor) -> Tensor {
         module(x, Scope(pass: Pass(parameters, buffers, isTraining: false)))
+    }
+
+    /// The output in evaluation mode, for networks whose module came from a file, too.
+    ///
+    /// - Throws: what a ``FallibleModule`` throws; nothing for other modules.
+    public func output(_ x: Tensor) throws -> Tensor {
+        guard let fallible = module as? any FallibleModule else { return self(x) }
+        return try fallible.evaluate(x, Scope(pass: Pass(parameters, buffers, isTraining: false)))
     }
 
     /// Evaluates a loss of the output and its gradients with respect to some of the parameters.

@@ -12,8 +12,10 @@ public struct Hyperparameter: Sendable, Equatable {
         case share
         /// Numbers in (0, 1].
         case positiveShare
-        /// Whole numbers ≥ the bound.
+        /// Whole numbers ≥ the bound, up to ``greatestCount``.
         case count(Int)
+        /// Whole numbers in a range.
+        case counts(ClosedRange<Int>)
         /// Any finite number.
         case any
         /// true or false.
@@ -33,6 +35,9 @@ public struct Hyperparameter: Sendable, Equatable {
         /// Whole numbers ≥ 0 in ascending order.
         case milestones
     }
+
+    /// No size or number of anything is larger, so that products of a few do not overflow.
+    static let greatestCount = 1e9
 
     /// Name, as in `torch.optim`.
     public var name: String
@@ -55,6 +60,7 @@ public struct Hyperparameter: Sendable, Equatable {
         case .share: "a number in [0, 1]"
         case .positiveShare: "a number in (0, 1]"
         case .count(let bound): "a whole number ≥ \(bound)"
+        case .counts(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .any: "a number"
         case .flag: "true or false"
         case .decays(let count): "\(count) numbers in [0, 1)"
@@ -75,7 +81,10 @@ public struct Hyperparameter: Sendable, Equatable {
         case (.decay, .number(let x)): x >= 0 && x < 1
         case (.share, .number(let x)): x >= 0 && x <= 1
         case (.positiveShare, .number(let x)): x > 0 && x <= 1
-        case (.count(let bound), .number(let x)): x >= Double(bound) && x == x.rounded() && x < 9e15
+        case (.count(let bound), .number(let x)): 
+            x >= Double(bound) && x == x.rounded() && x <= Self.greatestCount
+        case (.counts(let range), .number(let x)):
+            x == x.rounded() && x >= Double(range.lowerBound) && x <= Double(range.upperBound)
         case (.any, .number(let x)): x.isFinite
         case (.flag, .flag): true
         case (.decays(let count), .list(let list)):
@@ -98,7 +107,7 @@ public struct Hyperparameter: Sendable, Equatable {
 
     private static func wholes(_ list: [SettingValue], from least: Double) -> [Double]? {
         let numbers = list.compactMap(\.number)
-        let areWhole = numbers.allSatisfy { $0 >= least && $0 == $0.rounded() && $0 < 9e15 }
+        let areWhole = numbers.allSatisfy { $0 >= least && $0 == $0.rounded() && $0 <= greatestCount }
         return numbers.count == list.count && areWhole ? numbers : nil
     }
 

@@ -20,7 +20,7 @@ public struct ChannelReaders: Sendable, Equatable {
     /// - Throws: `TraceError` for networks that cannot be written down as a program.
     public static func all(of network: Network, input: InputShape) throws -> [ChannelReaders] {
         let traced = try Program.tracing(network, input: input)
-        let analysis = ChannelAnalysis(traced.program, traced.network, input: input)
+        let analysis = try ChannelAnalysis(traced.program, traced.network, input: input)
         var sets: [(space: ChannelSpace, readers: [Reader])] = []
         for reader in analysis.readers {
             let factors = analysis.axes[reader.value]![reader.dimension].resolved

@@ -15,13 +15,13 @@ struct ChannelAnalysis {
     /// Parameters' dimensions along which channels are read: number of the value, dimension.
     var readers: [(value: Int, dimension: Int, step: Int, input: Int)] = []
 
-    init(_ program: Program, _ network: Network, input: InputShape) {
+    init(_ program: Program, _ network: Network, input: InputShape) throws {
         self.program = program
         rows = 7
         var shapes: [Int: [Int]] = [0: [rows, input.count]]
         for (index, parameter) in program.parameters.enumerated() { shapes[index + 1] = parameter.shape }
         let x = Tensor.zeros([rows, input.count], dtype: network.parameters.values.first?.dtype ?? .float32)
-        _ = program.values(
+        _ = try program.values(
             x,
             observe: { index, _, results in
                 for (number, result) in zip(program.steps[index].results, results) {

@@ -11,13 +11,15 @@ public struct Cost: Sendable, Codable, Equatable {
     public var multiplyAdds: Int
 
     /// Counts a program.
-    public init(_ program: Program, _ network: Network, input: InputShape) {
+    ///
+    /// - Throws: `ProgramError` where it cannot be run.
+    public init(_ program: Program, _ network: Network, input: InputShape) throws {
         let tensors = network.parameters.values + network.buffers.values
         parameters = tensors.reduce(0) { $0 + $1.count }
         bytes = tensors.reduce(0) { $0 + $1.count * $1.dtype.byteCount }
         var sum = 0
         let x = Tensor.zeros([1, input.count], dtype: network.parameters.values.first?.dtype ?? .float32)
-        _ = program.values(
+        _ = try program.values(
             x,
             observe: { index, arguments, results in sum += Self.count(program.steps[index].name, arguments, results) }
         ) { network.tensor(program.parameters[$0].name) }

@@ -11,31 +11,51 @@ import Torch
 extension Program: Codable {
     private enum CodingKeys: String, CodingKey { case parameters, steps, output }
 
-    /// Reads a program.
+    /// Reads a program: a file is data, so that nothing but what ``PureOperator`` lists is accepted.
     ///
-    /// - Throws: `DecodingError` for what is no program: calls that the engine does not know, or values read before they
-    ///   are made.
+    /// - Throws: `DecodingError` for what is no program: calls that are not listed or have other arguments, values that
+    ///   are read before they are made or made twice, shapes that no tensor has.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         parameters = try container.decode([Parameter].self, forKey: .parameters)
         steps = try container.decode([Step].self, forKey: .steps)
         output = try container.decode(Int.self, forKey: .output)
-        func fault(_ text: String) -> DecodingError {
-            .dataCorruptedError(forKey: .steps, in: container, debugDescription: text)
+        if let fault = fault {
+            throw DecodingError.dataCorruptedError(forKey: .steps, in: container, debugDescription: fault)
+        }
+    }
+
+    /// Why a file cannot hold this program; nil where it can.
+    var fault: String? {
+        guard Set(parameters.map(\.name)).count == parameters.count else { return "two parameters have one name" }
+        for parameter in parameters where !parameter.isPossible {
+            return "the parameter '\(parameter.name)' has a shape that no tensor has"
         }
         var made = Set(0...parameters.count)
-        for step in steps {
-            guard Operator(ifKnown: "aten::" + step.name, step.overload) != nil else {
-                throw fault("the engine has no operator '\(step.name)'")
+        for (index, step) in steps.enumerated() {
+            let place = "call \(index + 1), '\(step.name)',"
+            guard let operation = PureOperator.named(step.name, step.overload) else {
+                return "\(place) is not among the calls that a program may make"
             }
-            guard Self.reads(step).allSatisfy(made.contains) else { throw fault("a value is read before it is made") }
-            made.formUnion(step.results.compactMap(\.self))
+            if let fault = operation.fault(step) { return "\(place) \(fault)" }
+            guard Self.reads(step).allSatisfy(made.contains) else { return "\(place) reads a value before it is made" }
+            guard step.arguments.allSatisfy(\.isPossible) else { return "\(place) has a length that nothing has" }
+            for result in step.results.compactMap(\.self) {
+                guard result > parameters.count, made.insert(result).inserted else {
+                    return "\(place) makes value \(result) again"
+                }
+            }
         }
-        guard made.contains(output) else { throw fault("the output is never made") }
+        return made.contains(output) ? nil : "the output is never made"
     }
 
     /// Writes a program.
+    ///
+    /// - Throws: `EncodingError` for a traced program with calls that no file may hold.
     public func encode(to encoder: any Encoder) throws {
+        if let fault {
+            throw EncodingError.invalidValue(self, .init(codingPath: encoder.codingPath, debugDescription: fault))
+        }
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(parameters, forKey: .parameters)
         try container.encode(steps, forKey: .steps)
@@ -43,7 +63,32 @@ extension Program: Codable {
     }
 }
 
+/// Beyond this no dimension of a tensor, and no tensor, goes.
+private let greatestLength = 1 << 40
+
+extension Program.Argument {
+    /// Whether its lengths are such as tensors have.
+    fileprivate var isPossible: Bool {
+        func holds(_ length: Program.Length) -> Bool {
+            switch length {
+            case .constant(let number), .rows(let number): (-greatestLength...greatestLength).contains(number)
+            }
+        }
+        return switch self {
+        case .length(let length): holds(length)
+        case .lengths(let lengths): lengths.count <= 64 && lengths.allSatisfy(holds)
+        default: true
+        }
+    }
+}
+
 extension Program.Parameter: Codable {
+    /// Whether a tensor may have this shape.
+    fileprivate var isPossible: Bool {
+        let size = shape.reduce(1.0) { $0 * Double($1) }
+        return !name.isEmpty && shape.count <= 16 && shape.allSatisfy { $0 >= 0 } && size <= Double(greatestLength)
+    }
+
     /// Reads `[name, shape, kind]`.
     public init(from decoder: any Decoder) throws {
         var list = try decoder.unkeyedContainer()

@@ -12,10 +12,19 @@ public struct Shrinking {
         public var before: Int
         /// How many are left.
         public var after: Int
-        /// How many more nobody needs, but cannot go without changing what is computed.
-        public var blocked = 0
-        /// Why those stay.
-        public var reason: String?
+        /// Those that nobody needs, but that cannot go without changing what is computed.
+        public var kept: [Kept] = []
+
+        /// How many stay though nobody needs them.
+        public var blocked: Int { kept.reduce(0) { $0 + $1.channels.count } }
+    }
+
+    /// Channels that stay for one reason, by their positions in the network that was given.
+    public struct Kept: Sendable, Codable, Equatable {
+        /// Their positions, ascending.
+        public var channels: [Int]
+        /// Why.
+        public var reason: String
     }
 
     /// What the network computes now.
@@ -39,6 +48,8 @@ public struct Shrinking {
 
     private let input: InputShape
     private let original: [String: [Int]]
+    /// Positions of the channels that are left, in the network that was given, by the parameters that read them.
+    private var left: [[String]: [Int]] = [:]
 
     /// Shrinks a network as far as its structure allows without changing what it computes, up to rounding.
     ///
@@ -48,7 +59,7 @@ public struct Shrinking {
         let traced = try Program.tracing(source, input: input)
         (program, network) = (traced.program, traced.network)
         original = Dictionary(uniqueKeysWithValues: traced.program.parameters.map { ($0.name, $0.shape) })
-        while removeChannels() {}
+        while try removeChannels() {}
         factorise()
     }
 
@@ -79,15 +90,15 @@ public struct Shrinking {
         /// Channels that are constant, with what they are at each reader.
         var constants: [Int] = []
         var values: [[Double]] = []
-        /// Why others stay.
-        var reason: String?
+        /// Channels that stay, with the reason.
+        var kept: [Int: String] = [:]
         /// Whether the space as a whole has to stay.
         var isKept = false
     }
 
-    private mutating func removeChannels() -> Bool {
-        let analysis = ChannelAnalysis(program, network, input: input)
-        let plans = candidates(analysis).map { plan($0, analysis) }
+    private mutating func removeChannels() throws -> Bool {
+        let analysis = try ChannelAnalysis(program, network, input: input)
+        let plans = try candidates(analysis).map { try plan($0, analysis) }
         // Biases that are to take constants over come first: they change the numbers that the analysis knows.
         if addMissingBiases(plans) { return true }
         var removed: [ObjectIdentifier: Set<Int>] = [:]
@@ -97,13 +108,15 @@ public struct Shrinking {
             let count = plan.candidate.space.count
             var change = Change(
                 parameters: places.map { program.parameters[$0.parameter].name }, before: count, after: count)
-            change.reason = plan.reason
-            if plan.isKept {
-                change.blocked = plan.ignored.count
-            } else {
+            let positions = left[change.parameters] ?? Array(0..<count)
+            change.kept = Dictionary(grouping: plan.kept.keys, by: { plan.kept[$0] ?? "" })
+                .map { Kept(channels: $0.value.map { positions[$0] }.sorted(), reason: $0.key) }
+                .sorted { $0.channels[0] < $1.channels[0] }
+            if !plan.isKept {
                 let dead = plan.ignored.union(plan.constants)
                 removed[ObjectIdentifier(plan.candidate.space)] = dead
                 change.after = count - dead.count
+                left[change.parameters] = positions.indices.filter { !dead.contains($0) }.map { positions[$0] }
                 for (place, values) in zip(places, plan.values) where values.contains(where: { $0 != 0 }) {
                     addToBias(place, plan.constants, values, analysis)
                 }
@@ -116,25 +129,30 @@ public struct Shrinking {
         return true
     }
 
-    private func plan(_ candidate: Candidate, _ analysis: ChannelAnalysis) -> Plan {
+    private func plan(_ candidate: Candidate, _ analysis: ChannelAnalysis) throws -> Plan {
         var plan = Plan(candidate: candidate, ignored: unread(candidate, analysis))
         let isInput = analysis.axes[0]?.last?.spaces.contains { $0 === candidate.space } ?? false
-        plan.reason = candidate.space.frozen
-        if plan.reason == nil, isInput, analysis.axes[0]?.last?.resolved.count != 1 {
-            plan.reason = "they are part of the input's columns"
+        var frozen = candidate.space.frozen
+        if frozen == nil, isInput, analysis.axes[0]?.last?.resolved.count != 1 {
+            frozen = "they are part of the input's columns"
         }
-        plan.isKept = plan.reason != nil
-        if !plan.isKept, !isInput {
-            (plan.constants, plan.values, plan.reason) = constants(candidate, but: plan.ignored, analysis)
+        if let frozen {
+            plan.isKept = true
+            for channel in plan.ignored.union(silent(candidate, analysis)) { plan.kept[channel] = frozen }
+            return plan
         }
+        if !isInput { try findConstants(&plan, analysis) }
         // Something must be left to compute with; what nobody reads is no trouble to keep.
         if plan.ignored.count + plan.constants.count == candidate.space.count {
-            if let one = plan.ignored.min() {
-                plan.ignored.remove(one)
+            let one: Int
+            if let unread = plan.ignored.min() {
+                plan.ignored.remove(unread)
+                one = unread
             } else {
-                plan.constants.removeFirst()
+                one = plan.constants.removeFirst()
                 plan.values = plan.values.map { Array($0.dropFirst()) }
             }
+            plan.kept[one] = "something must be left to compute with"
         }
         return plan
     }
@@ -163,7 +181,7 @@ public struct Shrinking {
         for change in found {
             if let index = changes.firstIndex(where: { $0.parameters == change.parameters }) {
                 changes[index].after = change.after
-                (changes[index].blocked, changes[index].reason) = (change.blocked, change.reason)
+                changes[index].kept = change.kept
             } else {
                 changes.append(change)
             }
@@ -219,34 +237,46 @@ public struct Shrinking {
 
     // MARK: Constants
 
-    /// Channels that are written with zero weights are constants, which the readers' biases can take over.
-    ///
-    /// - Returns: the channels, what they are at each reader, and why others that are constant stay.
-    private func constants(
-        _ candidate: Candidate, but ignored: Set<Int>, _ analysis: ChannelAnalysis
-    ) -> (channels: [Int], values: [[Double]], reason: String?) {
+    /// Channels that are written with zero weights.
+    private func silent(_ candidate: Candidate, _ analysis: ChannelAnalysis) -> Set<Int> {
         let writers = candidate.places.filter {
             $0.reader == nil && program.parameters[$0.parameter].shape.count >= 2
         }
-        guard !writers.isEmpty else { return ([], [], nil) }
+        guard !writers.isEmpty else { return [] }
         var silent = [Bool](repeating: true, count: candidate.space.count)
         for place in writers { silent = zip(silent, isZero(place, analysis)).map { $0 && $1 } }
-        let channels = silent.indices.filter { silent[$0] && !ignored.contains($0) }
-        guard !channels.isEmpty else { return ([], [], nil) }
-        let readers = candidate.places.filter { $0.reader != nil }
+        return Set(silent.indices.filter { silent[$0] })
+    }
+
+    /// Silent channels are constants, which the readers' biases can take over: each is decided on by itself.
+    private func findConstants(_ plan: inout Plan, _ analysis: ChannelAnalysis) throws {
+        let channels = silent(plan.candidate, analysis).subtracting(plan.ignored).sorted()
+        guard !channels.isEmpty else { return }
+        let readers = plan.candidate.places.filter { $0.reader != nil }
+        func keep(_ reason: String) { for channel in channels { plan.kept[channel] = reason } }
         guard readers.allSatisfy({ isOwn($0, analysis) }) else {
-            return ([], [], "they are constant, but calls that share their weights read them")
+            return keep("they are constant, but calls that share their weights read them")
         }
-        guard let values = measured(channels, readers, analysis) else {
-            return ([], [], "they are constant, but a recurrent layer or attention reads them")
+        guard let values = try measured(channels, readers, analysis) else {
+            return keep("they are constant, but a recurrent layer or attention reads them")
         }
-        for (place, values) in zip(readers, values) where values.contains(where: { $0 != 0 }) {
-            let step = program.steps[place.reader!.step]
-            guard Self.isUnpadded(step, kernel: program.parameters[place.parameter].shape.dropFirst(2)) else {
-                return ([], [], "they are constant, but a convolution with zeros around its input reads them")
+        let isPadded = readers.map { place in
+            !Self.isUnpadded(
+                program.steps[place.reader!.step], kernel: program.parameters[place.parameter].shape.dropFirst(2))
+        }
+        var going: [Int] = []
+        for (index, channel) in channels.enumerated() {
+            let own = values.map { $0[index] }
+            if own.contains(nil) {
+                plan.kept[channel] = "nothing writes them, but they are not constant where they are read"
+            } else if zip(own, isPadded).contains(where: { $0 != 0 && $1 }) {
+                plan.kept[channel] = "they are constant, but a convolution with zeros around its input reads them"
+            } else {
+                going.append(index)
             }
         }
-        return (channels, values, nil)
+        plan.constants = going.map { channels[$0] }
+        plan.values = values.map { reader in going.map { reader[$0] ?? 0 } }
     }
 
     /// Whether a reader's weight and bias are those of one call alone.
@@ -262,10 +292,11 @@ public struct Shrinking {
         }
     }
 
-    /// What each channel is at each reader, on rows that differ; nil where it is no constant there.
+    /// What each channel is at each reader, on rows that differ: nil for one that is no constant there, and for all where
+    /// a reader is no linear map.
     private func measured(
         _ channels: [Int], _ readers: [Place], _ analysis: ChannelAnalysis
-    ) -> [[Double]]? {
+    ) throws -> [[Double?]]? {
         let wanted = Set(readers.compactMap { $0.reader?.input })
         guard !wanted.contains(-1), readers.allSatisfy({ ["linear", "conv1d", "conv2d"].contains(name(of: $0)) })
         else { return nil }
@@ -277,8 +308,8 @@ public struct Shrinking {
             input.isTokens ? Double(index * 7919 % vocabulary) : Double(index * 7919 % 101) / 50 - 1
         }
         let x = Tensor(numbers, shape: [analysis.rows, input.count]).to(dtype)
-        let values = program.values(x, keeping: wanted) { network.tensor(program.parameters[$0].name) }
-        return readers.compactMap { place -> [Double]? in
+        let values = try program.values(x, keeping: wanted) { network.tensor(program.parameters[$0].name) }
+        return readers.compactMap { place -> [Double?]? in
             guard let value = values[place.reader!.input], let axes = analysis.axes[place.reader!.input] else {
                 return nil
             }
@@ -294,8 +325,7 @@ public struct Shrinking {
                 let rows = value.reshaped(before, factors[factor].count, -1).permuted(1, 0, 2)
                     .reshaped(factors[factor].count, -1)
                 let (low, high) = (rows.min(1).doubles(), rows.max(1).doubles())
-                guard channels.allSatisfy({ low[$0] == high[$0] }) else { return nil }
-                return channels.map { low[$0] }
+                return channels.map { low[$0] == high[$0] ? low[$0] : nil }
             }
             return nil
         }.nilUnlessCount(readers.count)

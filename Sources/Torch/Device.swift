@@ -66,7 +66,8 @@ public enum Runtime {
     /// value to go on with. Set it before any work starts.
     public nonisolated(unsafe) static var onFailure: (TorchError) -> Never = { preconditionFailure("\($0)") }
 
-    static func fail(_ error: TorchError) -> Never { onFailure(error) }
+    /// Ends the program as ``onFailure`` says.
+    public static func fail(_ error: TorchError) -> Never { onFailure(error) }
 
     /// Version of the LibTorch headers the package was compiled with.
     public static var version: String { String(cString: ct_version_string()) }

@@ -56,7 +56,7 @@ extension NetworkModel {
         let batch = min(256, features.shape[0])
         func side(_ model: NetworkModel, _ program: Program, _ network: Network) throws -> ShrinkReport.Side {
             ShrinkReport.Side(
-                cost: Cost(program, network, input: input),
+                cost: try Cost(program, network, input: input),
                 milliseconds: try model.milliseconds(features.rows(0..<batch)),
                 millisecondsForOne: try model.milliseconds(features.rows(0..<1)))
         }

@@ -85,11 +85,23 @@ public struct NetworkModel: Sendable {
         let rows = features.shape[0]
         let blocks = try stride(from: 0, to: max(1, rows), by: step).map { start in
             let block = features.rows(start..<min(rows, start + step))
-            return network(try header.standardiser.apply(block, dtype: dtype))
+            return try checked(network.output(try header.standardiser.apply(block, dtype: dtype)), rows: block.shape[0])
         }
         let raw = Tensor.concatenate(blocks, dimension: 0)
         guard task == .regression else { return raw }
         return raw.to(.float64) * Tensor(header.targetScale) + Tensor(header.targetMean)
+    }
+
+    /// What a network of a file computes may be anything.
+    private func checked(_ outputs: Tensor, rows: Int) throws -> Tensor {
+        guard outputs.shape == [rows, header.outputs], [.float32, .float64].contains(outputs.dtype) else {
+            throw DataError(
+                subject: architecture,
+                problem: "the network gives \(outputs.dtype) of shape \(outputs.shape) for \(rows) rows, "
+                    + "its file says \(header.outputs) outputs",
+                advice: "The file is damaged: train again")
+        }
+        return outputs
     }
 
     /// Features of the network's last part, `n × featureCount`; what a convex head is solved on.
@@ -118,28 +130,87 @@ public struct NetworkModel: Sendable {
         try SafeTensors.write(network.stateDictionary(metadata: [Self.metadataKey: text, "format": "pt"]), to: path)
     }
 
-    /// Reads a model file.
+    /// Reads a model file: the file is data, and nothing of it runs but the calls that a program may make.
     ///
     /// - Throws: `InterchangeError` when the file is missing, damaged or no network; `StateError` when tensors do not
-    ///   fit the architecture.
+    ///   fit the architecture; `SettingError` for an architecture that cannot be made.
     public static func load(_ path: String) throws -> NetworkModel {
         let file = try SafeTensors.read(path)
-        guard let text = file.metadata[metadataKey],
-            let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8)), header.formatVersion == 1,
-            let input = InputShape(stored: header.inputKind, header.inputSizes)
-        else {
+        guard let text = file.metadata[metadataKey] else {
+            throw InterchangeError(path: path, problem: "is no network of Descent", advice: "Train it with descent train")
+        }
+        let header: Header
+        do {
+            header = try JSONDecoder().decode(Header.self, from: Data(text.utf8))
+        } catch {
             throw InterchangeError(
-                path: path, problem: "is no network of this version of Descent", advice: "Train it with descent train")
+                path: path, problem: "has metadata that this version of Descent cannot read: \(reason(error))",
+                advice: "Train the model again, or use the version that wrote it")
+        }
+        guard header.formatVersion == 1 else {
+            throw InterchangeError(
+                path: path, problem: "has format version \(header.formatVersion), and this Descent reads version 1",
+                advice: "Use the version that wrote it")
+        }
+        func damaged(_ problem: String) -> InterchangeError {
+            InterchangeError(
+                path: path, problem: "has metadata that do not go together: \(problem)",
+                advice: "The file is damaged: train again")
+        }
+        if let fault = header.fault { throw damaged(fault) }
+        guard let input = InputShape(stored: header.inputKind, header.inputSizes) else {
+            throw damaged("an input of kind '\(header.inputKind)'")
         }
         let module = try header.module(input)
+        // Before any parameter is made: the file must hold them all.
+        let held = file.tensors.reduce(0) { $0 + $1.array.count }
+        guard Network.elementCount(of: module) <= held else {
+            throw damaged("the network has more parameters than the file's \(held) numbers")
+        }
         let first = file.tensors.first { !$0.name.hasSuffix("num_batches_tracked") }
         var network = Network(module, dtype: first?.array.elementType == .float64 ? .float64 : .float32)
         try network.load(file, path: path)
-        return NetworkModel(header: header, network: network)
+        let model = NetworkModel(header: header, network: network)
+        do {
+            _ = try model.outputs(Tensor.zeros([1, model.inputColumns]))
+        } catch {
+            throw damaged("\(error)")
+        }
+        return model
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "\(error)" }
+        return switch error {
+        case .dataCorrupted(let context), .typeMismatch(_, let context), .valueNotFound(_, let context),
+            .keyNotFound(_, let context):
+            context.debugDescription
+        @unknown default: "\(error)"
+        }
     }
 }
 
 extension NetworkModel.Header {
+    /// Why these facts, as a file may hold them, describe no network; nil where they may.
+    fileprivate var fault: String? {
+        let size = inputSizes.reduce(1.0) { $0 * Double($1) }
+        guard inputSizes.allSatisfy({ $0 > 0 }), size <= 0x1p31 else { return "an input of sizes \(inputSizes)" }
+        if let headUnits, !(1...1 << 31).contains(headUnits) { return "a head of \(headUnits) units" }
+        if let fault = ModelFacts.fault(
+            task: task, classNames: classNames, targetNames: targetNames, outputs: outputs, standardiser: standardiser,
+            encoding: encoding)
+        {
+            return fault
+        }
+        let input = InputShape(stored: inputKind, inputSizes)?.count
+        guard input == standardiser.keptColumns.count else {
+            return "\(standardiser.keptColumns.count) columns for an input of \(input ?? 0)"
+        }
+        guard task == .regression else { return nil }
+        let fits = { (numbers: [Double]) in [1, outputs].contains(numbers.count) && numbers.allSatisfy(\.isFinite) }
+        return fits(targetMean) && fits(targetScale) ? nil : "scales that do not fit \(outputs) targets"
+    }
+
     /// What computes: the program, or what the architecture builds.
     fileprivate func module(_ input: InputShape) throws -> any Module {
         if let program { return program }

@@ -85,13 +85,20 @@ struct ShrinkText {
     var text: String {
         var lines = table
         if !report.changes.contains(where: { $0.after < $0.before }), report.factorised.isEmpty {
+            let hasUnused = report.changes.contains { $0.blocked > 0 }
             lines.append("")
-            lines.append("Nothing could be cut: train with a penalty, as --optimizer ramda --penalty group-lasso.")
+            lines.append(
+                hasUnused
+                    ? "Nothing could be cut, for these reasons:"
+                    : "Nothing could be cut: train with a penalty, as --optimizer ramda --penalty group-lasso.")
         }
         for change in report.changes where change.after < change.before || change.blocked > 0 {
-            lines.append(
-                "\(change.parameters.joined(separator: ", ")): \(change.before) → \(change.after) inputs"
-                    + (change.blocked > 0 ? "; \(change.blocked) unused ones stay: \(change.reason ?? "")" : ""))
+            lines.append("\(change.parameters.joined(separator: ", ")): \(change.before) → \(change.after) inputs")
+            for kept in change.kept {
+                let shown = kept.channels.prefix(12).map(String.init).joined(separator: ", ")
+                let rest = kept.channels.count > 12 ? " and \(kept.channels.count - 12) more" : ""
+                lines.append("  channels \(shown)\(rest) stay: \(kept.reason)")
+            }
         }
         for one in report.factorised {
             lines.append("\(one.parameter): \(one.shape[0]) × \(one.shape[1]) as two matrices of rank \(one.rank)")

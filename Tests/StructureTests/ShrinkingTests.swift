@@ -201,7 +201,7 @@ struct ShrinkingTests {
                 network.parameters["0.bias"] = network.parameters["0.bias"]!.absolute() + 1
             }, Samples.all[2])
         #expect(shapes(shrinking)["0.weight"]?[0] == 6)
-        #expect(shrinking.changes.contains { $0.reason?.contains("zeros around its input") == true })
+        #expect(shrinking.changes.contains { $0.kept.contains { $0.reason.contains("zeros around its input") } })
         // A channel that is zero as well as constant can go.
         let silent = try chain(
             { network in
@@ -209,6 +209,19 @@ struct ShrinkingTests {
                 network.parameters["0.bias"] = network.parameters["0.bias"]!.absolute() * -1
             }, Samples.all[2])
         #expect(shapes(silent)["0.weight"]?[0] == 5)
+    }
+
+    @Test("Each channel is decided on by itself: of three silent ones two go, and the constant one stays with its reason")
+    func oneByOne() throws {
+        let shrinking = try chain(
+            { network in
+                clear(&network, "0.weight", .outputs, [1, 2, 4])
+                network.parameters["0.bias"] = Tensor([0.1, -0.3, 0.7, 0.2, 0, 0.4])
+            }, Samples.all[2])
+        #expect(shapes(shrinking)["0.weight"]?[0] == 4)
+        let kept = shrinking.changes.flatMap(\.kept)
+        #expect(kept.map(\.channels) == [[2]])
+        #expect(kept.first?.reason.contains("zeros around its input") == true)
     }
 
     @Test("On a residual stream a channel goes when every reader ignores it")
@@ -252,8 +265,8 @@ struct ShrinkingTests {
         #expect(found["encoder.layers.encoder_layer_0.self_attention.out_proj.weight"] == [16, 12])
         #expect(found["encoder.layers.encoder_layer_1.self_attention.in_proj_weight"] == [48, 16])
         #expect(found["encoder.layers.encoder_layer_1.mlp.0.weight"] == [125, 16])
-        let blocked = shrinking.changes.first { $0.reason?.contains("layer_norm") == true }
-        #expect(blocked?.blocked == 1)
+        let kept = shrinking.changes.flatMap(\.kept).first { $0.reason.contains("layer_norm") }
+        #expect(kept?.channels == [1])
     }
 
     @Test("Units of a recurrent layer go with their gates", arguments: [(7, 4), (8, 3)])

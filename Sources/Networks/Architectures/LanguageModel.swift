@@ -13,7 +13,7 @@ public struct LanguageModel: Architecture {
     public static let hyperparameters: [Hyperparameter] = [
         Hyperparameter("width", .count(1), "length of a vector"),
         Hyperparameter("heads", .count(1), "heads, a divisor of the width"),
-        Hyperparameter("layers", .count(1), "blocks"),
+        Hyperparameter("layers", .counts(1...1000), "blocks"),
         Hyperparameter("feed_forward", .count(1), "units of each feed-forward part"),
         Hyperparameter("dropout", .decay, "probability of dropping an element"),
         Hyperparameter("predicts", .oneOf(["every", "last"]), "what is predicted from: every position, or the last"),

@@ -24,7 +24,7 @@ public struct MaskedImageModel: SelfSupervisedArchitecture {
         Hyperparameter("hidden_share", .decay, "share of the patches that are hidden"),
         Hyperparameter("width", .count(1), "length of a vector"),
         Hyperparameter("heads", .count(1), "heads, a divisor of the width"),
-        Hyperparameter("layers", .count(1), "blocks"),
+        Hyperparameter("layers", .counts(1...1000), "blocks"),
         Hyperparameter("feed_forward", .count(1), "units of each feed-forward part"),
     ]
     /// Pixels are.

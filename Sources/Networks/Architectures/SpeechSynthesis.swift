@@ -19,7 +19,7 @@ public struct SpeechSynthesis: SelfSupervisedArchitecture {
         Hyperparameter("alphabet", .count(1), "number of different letters"),
         Hyperparameter("bins", .count(1), "numbers of a frame"),
         Hyperparameter("width", .count(2), "length of a vector, even"),
-        Hyperparameter("convolutions", .count(1), "convolutions over the letters"),
+        Hyperparameter("convolutions", .counts(1...1000), "convolutions over the letters"),
     ]
     /// Letters are numbers of rows of a table.
     public static let standardises = false

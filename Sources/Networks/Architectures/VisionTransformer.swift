@@ -14,7 +14,7 @@ public struct VisionTransformer: Architecture {
         Hyperparameter("patch", .count(1), "side of a patch, a divisor of the image's sides"),
         Hyperparameter("width", .count(1), "length of a vector"),
         Hyperparameter("heads", .count(1), "heads, a divisor of the width"),
-        Hyperparameter("layers", .count(1), "blocks"),
+        Hyperparameter("layers", .counts(1...1000), "blocks"),
         Hyperparameter("feed_forward", .count(1), "units of each feed-forward part"),
         Hyperparameter("dropout", .decay, "probability of dropping an element"),
     ]
