@@ -44,7 +44,8 @@ def predict(model: dict, x: np.ndarray) -> np.ndarray:
     rows = scaled(model, x)
     before = rows @ model["layer1.weight"].T + hidden_bias(model)
     after = before * open_gates(model, rows) if "gates.weight" in model else np.maximum(before, 0)
-    return after @ model["layer2.weight"].T + model.get("layer2.bias", 0.0)
+    outputs = after @ model["layer2.weight"].T + model.get("layer2.bias", 0.0)
+    return outputs * model.get("output.scale", 1.0) + model.get("output.mean", 0.0)
 
 
 def gated_blocks(model: dict) -> np.ndarray:

@@ -57,6 +57,8 @@ public struct Certificate: Sendable, Codable, Equatable {
             let norms = Self.blockNorms(
                 x: x, mask: mask, layout: layout, eta: eta, cone: cone, columnsPerGroup: penalty.columnsPerGroup,
                 precision: precision)
+            // Numbers that are not finite prove nothing, whatever they compare as.
+            guard norms.isFinite else { continue }
             let limit = penalty.strength / max(norms, 1e-300)
             let found = Self.bestScale(eta.to(.float64), targets, loss: loss, limit: limit)
             if found.value > best.value { best = found }
@@ -67,15 +69,24 @@ public struct Certificate: Sendable, Codable, Equatable {
         self = restated(objective: objective)
     }
 
+    /// No certificate: of a run whose iterates stopped being finite, say.
+    init(uncertified objective: Double, statement: String) {
+        (self.objective, dualBound, relativeGap) = (objective, -.infinity, nil)
+        (networkBeatsProgram, scale, self.statement) = (false, 0, statement)
+    }
+
     /// The certificate of another network for the same program.
     func restated(objective: Double) -> Certificate {
         var copy = self
         copy.objective = objective
         let difference = objective - dualBound
         let reference = max(abs(objective), 1e-12)
-        copy.networkBeatsProgram = difference < -1e-9 * reference
+        copy.networkBeatsProgram = difference.isFinite && difference < -1e-9 * reference
         copy.relativeGap = difference.isFinite ? difference / reference : nil
-        copy.statement = Self.statement(gap: copy.relativeGap, beats: copy.networkBeatsProgram, scale: scale)
+        copy.statement =
+            objective.isFinite
+            ? Self.statement(gap: copy.relativeGap, beats: copy.networkBeatsProgram, scale: scale)
+            : "The network's objective is no finite number, so nothing is certified."
         return copy
     }
 
@@ -159,7 +170,7 @@ public struct Certificate: Sendable, Codable, Equatable {
         }
         // Usually feasibility binds: the end itself is then the maximiser.
         let candidates = [(value(ceiling), ceiling), (fa, a), (fb, b), (value(0), 0)]
-        return candidates.max { $0.0 < $1.0 }!
+        return candidates.filter { $0.0.isFinite }.max { $0.0 < $1.0 } ?? (-.infinity, 0)
     }
 
     private static func forEachChunk(_ x: Tensor, _ columns: Int, _ body: (Range<Int>) -> Void) {

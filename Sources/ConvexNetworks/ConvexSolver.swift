@@ -81,6 +81,10 @@ public struct ConvexSolver {
         }
         var termination = Termination.iterationLimit
         var residuals: ADMMResiduals?
+        // What to return where the iterates stop being finite: the last network that was looked at.
+        var sound = TwoLayerNetwork(
+            solution: Tensor.zeros(like: admm.state.v), layout: program.layout, gates: program.patterns.gates,
+            columnsPerGroup: program.columnsPerGroup)
         while admm.state.iteration < settings.maxIterations {
             let step = admm.step()
             residuals = step
@@ -97,6 +101,11 @@ public struct ConvexSolver {
             let isLast = timeIsUp || admm.state.iteration == settings.maxIterations
             guard isLast || isDue(admm.state.iteration, workspace.system.method) else { continue }
             let (network, certificate) = check(workspace, admm, lasso, precision: program.x.dtype)
+            guard certificate.objective.isFinite else {
+                termination = .nonFinite
+                break
+            }
+            sound = network
             let check = SolveCheck(
                 iteration: admm.state.iteration, network: network, certificate: certificate, state: admm.state)
             if observe(check) == .stop {
@@ -111,6 +120,13 @@ public struct ConvexSolver {
                 termination = .timeLimit
                 break
             }
+        }
+        guard termination != .nonFinite, admm.state.v.isFinite else {
+            let objective = sound.objective(program.x, program.y, loss: program.loss, penalty: penalty)
+            let certificate = Certificate(
+                uncertified: objective,
+                statement: "The iterates stopped being finite, so nothing is certified: the network is the last one before.")
+            return solution(workspace, admm, sound, certificate, scaled, .nonFinite, residuals)
         }
         let (network, certificate) = check(workspace, admm, lasso, precision: .float64)
         return solution(workspace, admm, network, certificate, scaled, termination, residuals)

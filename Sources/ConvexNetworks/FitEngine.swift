@@ -22,6 +22,9 @@ struct FitEngine {
     mutating func run(resume: FitCheckpoint?, observe: (FitEvent) -> Directive) throws(TorchError) -> FitResult {
         var (program, start): (ConvexProgram, Tensor?)
         if let resume {
+            if let fault = resume.fault(x: x, outputs: y.shape[1], settings: settings) {
+                throw TorchError(operation: "checkpoint", message: "it is damaged, or of another run: \(fault)")
+            }
             initial = resume.initial
             (program, start) = (self.program(patterns: resume.patterns, directions: resume.directions), nil)
         } else {

@@ -55,7 +55,8 @@ public struct TwoLayerNetwork: Sendable {
         let sizes = norms.doubles()
         // A prox gives exact zeros, but a column of a wider group may be tiny without being zero.
         let floor = (sizes.max() ?? 0) * 1e-12
-        let kept = sizes.indices.filter { sizes[$0] > floor }
+        // What is no number is not zero.
+        let kept = sizes.indices.filter { !(sizes[$0] <= floor) }
         formulation = layout.formulation
         unitPattern = kept.map { $0 / layout.columnsPerPattern }
         unitGroup = kept.map { $0 / columnsPerGroup }

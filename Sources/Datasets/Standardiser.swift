@@ -57,7 +57,7 @@ public struct Standardiser: Sendable, Codable, Equatable {
         mean = [Double](repeating: 0, count: columns)
         scale = [Double](repeating: 1, count: columns)
         guard method != .none, columns > 0 else { return }
-        let moments = Moments(features, rowsAtOnce: Self.rowsAtOnce(columns), isGlobal: method == .global)
+        let moments = ColumnMoments(features, rowsAtOnce: Self.rowsAtOnce(columns), isGlobal: method == .global)
         if method == .global {
             mean = [Double](repeating: moments.mean[0], count: columns)
             let deviation = moments.deviation[0]
@@ -187,56 +187,5 @@ public struct Standardiser: Sendable, Codable, Equatable {
             features.to(.float64).withBytes { add($0, UInt64.self) }
         }
         return hashes
-    }
-}
-
-/// Means and standard deviations of columns, or of all elements, in double precision and in two passes.
-private struct Moments {
-    var mean: [Double]
-    var deviation: [Double]
-    var isConstant: [Bool] = []
-
-    init(_ features: Tensor, rowsAtOnce: Int, isGlobal: Bool) {
-        let rows = features.shape[0]
-        let zero = Tensor.full([1], 0, dtype: .float64, device: features.device)
-        let parts = stride(from: 0, to: rows, by: rowsAtOnce).map { $0..<min($0 + rowsAtOnce, rows) }
-        func total(_ part: Tensor) -> Tensor { isGlobal ? part.sum().reshaped(1) : part.sum(0) }
-        let width = isGlobal ? 1 : features.shape[1]
-        let isFinite = features.isFinite
-        var sum = Tensor.zeros(like: zero, shape: [width])
-        var squares = sum
-        var count = Tensor.full([width], Double(isGlobal ? features.count : rows), dtype: .float64, device: zero.device)
-        func double(_ range: Range<Int>) -> Tensor { features.rows(range).to(.float64) }
-        if !isFinite {
-            count = parts.reduce(Tensor.zeros(like: zero, shape: [width])) { count, range in
-                let part = double(range)
-                return count + total(part.isEqual(to: part).to(.float64))
-            }
-        }
-        for range in parts {
-            let part = double(range)
-            let present = isFinite ? part : part.selecting(where: part.isEqual(to: part), otherwise: zero)
-            sum = sum + total(present)
-        }
-        let mean = sum / count.maximum(Tensor.full([1], 1, dtype: .float64, device: zero.device))
-        for range in parts {
-            let part = double(range) - mean
-            let present = isFinite ? part : part.selecting(where: part.isEqual(to: part), otherwise: zero)
-            squares = squares + total(present.squared())
-        }
-        self.mean = mean.doubles()
-        deviation = (squares / count).squareRoot().doubles()
-        guard !isGlobal else { return }
-        isConstant = Self.constant(features, parts)
-    }
-
-    /// Whether each column holds one value only; rounding makes the deviation of such a column more than 0.
-    private static func constant(_ features: Tensor, _ parts: [Range<Int>]) -> [Bool] {
-        guard !features.isFinite else {
-            return zip(features.min(0).doubles(), features.max(0).doubles()).map { $0 == $1 }
-        }
-        return (0..<features.shape[1]).map { column in
-            Set(features.columns(column..<column + 1).doubles().filter { !$0.isNaN }).count < 2
-        }
     }
 }

@@ -21,6 +21,12 @@ public enum CheckpointFile {
         var innerIterations: Int
         var kept: [Int]
         var initialUnits: Bool
+
+        /// Whether a run can have these numbers; its tensors are checked where the data are known.
+        var isPossible: Bool {
+            penalty > 0 && penalty.isFinite && (0...1 << 31).contains(patterns)
+                && phases.values.allSatisfy { $0 >= 0 && $0.isFinite }
+        }
     }
 
     /// What a checkpoint file holds.
@@ -59,7 +65,7 @@ public enum CheckpointFile {
         let text = String(decoding: try JSONEncoder().encode(header), as: UTF8.self)
         let file = SafeTensorsFile(
             tensors: tensors.map { (name: $0.0, array: $0.1.arrayData) }, metadata: ["descent.checkpoint": text])
-        try SafeTensors.write(file, to: path)
+        try SafeTensors.write(file.sealed(), to: path)
     }
 
     /// Reads a checkpoint.
@@ -72,6 +78,11 @@ public enum CheckpointFile {
         else {
             throw InterchangeError(
                 path: path, problem: "is not a checkpoint of this version of Descent", advice: "Start the run again")
+        }
+        guard file.isIntact, header.isPossible else {
+            throw InterchangeError(
+                path: path, problem: "is a damaged checkpoint: its checksum is not that of its content",
+                advice: "Start the run again")
         }
         let tensor = { (name: String) throws -> Tensor in
             guard let array = file[name] else {

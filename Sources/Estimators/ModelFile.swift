@@ -8,7 +8,8 @@ import Torch
 extension TrainedModel {
     /// Everything of a model that is not a tensor.
     private struct Header: Codable {
-        var formatVersion = 1
+        /// 2: regression outputs are in units of `outputScale` around `outputMean`; 1: in those of the targets.
+        var formatVersion = 2
         var formulation: Formulation
         var hasBias: Bool
         var task: PredictionTask
@@ -22,26 +23,34 @@ extension TrainedModel {
         var unitGroup: [Int]
         var loss: String
         var facts: [String: String]
+        var outputMean: [Double]?
+        var outputScale: [Double]?
     }
 
     /// Writes a safetensors file with PyTorch's names: `layer1.weight` (hidden × inputs), `layer1.bias`,
     /// `layer2.weight` (outputs × hidden), `layer2.bias`, `input.mean`, `input.scale`, and the gates of gated networks.
+    /// Regression outputs are multiplied by `output.scale` and shifted by `output.mean`, both in double precision: targets
+    /// may be of a scale that single precision does not hold.
     ///
     /// - Throws: `InterchangeError` when the file cannot be written; nothing is left half-written.
     public func save(to path: String) throws {
         let inputs = network.hidden.shape[0] - (hasBias ? 1 : 0)
         let hidden = network.hidden.to(device: .cpu).to(.float32).transposed()
-        let scale = Tensor(outputScale).to(.float32).reshaped(-1, 1)
-        let output = network.output.to(device: .cpu).to(.float32).transposed() * scale
+        let output = network.output.to(device: .cpu).to(.float32).transposed().contiguous()
+        let outputs = output.shape[0]
         var tensors: [(name: String, array: ArrayData)] = [
-            ("input.mean", ArrayData(standardiser.mean.map(Float.init), shape: [inputs])),
-            ("input.scale", ArrayData(standardiser.scale.map(Float.init), shape: [inputs])),
+            ("input.mean", ArrayData(standardiser.mean, shape: [inputs])),
+            ("input.scale", ArrayData(standardiser.scale, shape: [inputs])),
             ("input.columns", ArrayData(standardiser.keptColumns.map(Int64.init), shape: [inputs])),
             ("layer1.weight", hidden.columns(0..<inputs).arrayData),
             ("layer1.bias", bias(hidden, inputs).arrayData),
             ("layer2.weight", output.arrayData),
-            ("layer2.bias", ArrayData(outputMean.map(Float.init), shape: [outputMean.count])),
+            ("layer2.bias", ArrayData([Float](repeating: 0, count: outputs), shape: [outputs])),
         ]
+        if task == .regression {
+            tensors.append(("output.mean", ArrayData(outputMean, shape: [outputs])))
+            tensors.append(("output.scale", ArrayData(outputScale, shape: [outputs])))
+        }
         if let gates = network.gates?.to(device: .cpu).to(.float32).transposed() {
             tensors.append(("gates.weight", gates.columns(0..<inputs).arrayData))
             tensors.append(("gates.bias", bias(gates, inputs).arrayData))
@@ -51,7 +60,7 @@ extension TrainedModel {
             formulation: network.formulation, hasBias: hasBias, task: task, classNames: classNames,
             targetNames: targetNames, featureNames: featureNames, standardiser: standardiser, encoding: encoding,
             imageShape: imageShape, unitPattern: network.unitPattern, unitGroup: network.unitGroup, loss: loss,
-            facts: facts)
+            facts: facts, outputMean: outputMean, outputScale: outputScale)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let text = String(decoding: try encoder.encode(header), as: UTF8.self)
@@ -115,9 +124,9 @@ extension TrainedModel {
                 path: path, problem: "has metadata this version of Descent cannot read",
                 advice: "Train the model again, or use the version that wrote it")
         }
-        guard header.formatVersion == 1 else {
+        guard [1, 2].contains(header.formatVersion) else {
             throw InterchangeError(
-                path: path, problem: "has format version \(header.formatVersion), and this Descent reads version 1",
+                path: path, problem: "has format version \(header.formatVersion), and this Descent reads 1 and 2",
                 advice: "Use the version that wrote it")
         }
         let sizes = try Sizes(header, file, path)
@@ -138,11 +147,17 @@ extension TrainedModel {
         if header.formulation == .gated {
             network.gates = try joined(tensor("gates.weight"), tensor("gates.bias"), header.hasBias)
         }
-        let mean = try tensor("layer2.bias").doubles()
+        let bias = try tensor("layer2.bias").doubles()
+        let (mean, scale) = (header.outputMean ?? bias, header.outputScale ?? bias.map { _ in 1 })
+        guard [mean, scale].allSatisfy({ $0.count == bias.count && $0.allSatisfy(\.isFinite) }) else {
+            throw InterchangeError(
+                path: path, problem: "has metadata that do not go together: scales that do not fit its outputs",
+                advice: "The file is damaged: train again")
+        }
         return TrainedModel(
             network: network, standardiser: header.standardiser, hasBias: header.hasBias, task: header.task,
             classNames: header.classNames, targetNames: header.targetNames, outputMean: mean,
-            outputScale: mean.map { _ in 1 }, featureNames: header.featureNames, encoding: header.encoding,
+            outputScale: scale, featureNames: header.featureNames, encoding: header.encoding,
             imageShape: header.imageShape, loss: header.loss, facts: header.facts)
     }
 

@@ -135,11 +135,12 @@ private final class TrainingRun {
         let fitted = options.standardiser ?? Standardiser(fitting: train.features, method: method)
         standardiser = fitted
         notices = data.train.notices + fitted.notices
-        targets = EncodedTargets(train, task: data.task, loss: loss, dtype: dtype)
-        guard targets.matrix.isFinite else {
+        targets = EncodedTargets(train, task: data.task, loss: loss, dtype: dtype, standardises: method != .none)
+        // Losses square them, and their sum over the rows must still be a number.
+        guard targets.matrix.absolute().max().scalar < (dtype == .float64 ? 1e140 : 1e14) else {
             throw DataError(
                 subject: data.train.name, problem: "some targets are too large for \(dtype)",
-                advice: "Rescale the target, or ask for double precision (--dtype float64)")
+                advice: "Rescale the target, standardise, or ask for double precision (--dtype float64)")
         }
         design = try TrainingDesign(train, standardiser: fitted, options: options, dtype: dtype, watch: watch)
         notices += design.notice.map { [$0] } ?? []

@@ -12,15 +12,21 @@ public struct EncodedTargets: Sendable {
     public var scale: [Double]
 
     /// Encodes class labels as the loss wants them, or standardises regression targets.
-    public init(_ data: Dataset, task: PredictionTask, loss: any Loss, dtype: DType) {
+    ///
+    /// - Parameter standardises: whether regression targets are shifted and scaled; else objectives are in their units.
+    public init(_ data: Dataset, task: PredictionTask, loss: any Loss, dtype: DType, standardises: Bool = true) {
         guard task == .classification else {
             let raw = data.targets!.to(.float64)
-            let centre = raw.mean(0, keepingRank: true)
-            let spread = (raw - centre).squared().mean(0).squareRoot()
-            mean = centre.doubles()
+            guard standardises else {
+                (mean, scale) = ([Double](repeating: 0, count: raw.shape[1]), [Double](repeating: 1, count: raw.shape[1]))
+                matrix = raw.to(dtype)
+                return
+            }
+            let moments = ColumnMoments(raw)
+            mean = moments.mean
             // A constant target has nothing to scale.
-            scale = spread.doubles().map { $0 > 1e-12 ? $0 : 1 }
-            matrix = ((raw - centre) / Tensor(scale)).to(dtype)
+            scale = zip(moments.deviation, moments.isConstant).map { $1 ? 1 : $0 }
+            matrix = ((raw - Tensor(mean)) / Tensor(scale)).to(dtype)
             return
         }
         let labels = data.labels!

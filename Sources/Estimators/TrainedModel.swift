@@ -54,7 +54,9 @@ public struct TrainedModel: Sendable {
             return network.predict(try design(block, dtype: network.hidden.dtype))
         }
         let raw = blocks.count == 1 ? blocks[0] : Tensor.concatenate(blocks, dimension: 0)
-        return raw * Tensor(outputScale).to(raw.dtype) + Tensor(outputMean).to(raw.dtype)
+        // In double precision: targets may be of any scale, and far from zero.
+        guard task == .regression else { return raw }
+        return raw.to(.float64) * Tensor(outputScale) + Tensor(outputMean)
     }
 
     /// Class index of each row.
@@ -91,13 +93,19 @@ public enum Scoring {
 
     /// Coefficient of determination R², averaged over targets; a constant target counts 1 when it is met, else 0.
     public static func determination(_ outputs: Tensor, _ targets: Tensor) -> Double {
-        let truth = targets.to(.float64)
-        let residual = (truth - outputs.to(.float64).to(device: truth.device)).squared().sum(0)
+        // In units of the targets' spread, whose square is a number at any scale.
+        let moments = ColumnMoments(targets)
+        let unit = Tensor(zip(moments.deviation, moments.isConstant).map { $1 || !$0.isFinite ? 1 : $0 })
+        let truth = (targets.to(.float64) - Tensor(moments.mean)) / unit
+        let found = (outputs.to(device: .cpu).to(.float64) - Tensor(moments.mean)) / unit
+        let residual = (truth - found).squared().sum(0)
         let spread = (truth - truth.mean(0, keepingRank: true)).squared().sum(0)
-        let noise = (truth.squared().sum(0) * 1e-10).doubles()
-        let (errors, spreads) = (residual.doubles(), spread.doubles())
-        let scores = errors.indices.map {
-            spreads[$0] > 0 ? 1 - errors[$0] / spreads[$0] : errors[$0] <= noise[$0] ? 1 : 0
+        let (errors, spreads, units) = (residual.doubles(), spread.doubles(), unit.doubles())
+        let rows = Double(targets.shape[0])
+        let scores = errors.indices.map { column -> Double in
+            guard moments.isConstant[column] else { return 1 - errors[column] / spreads[column] }
+            let size = moments.mean[column] / units[column]
+            return errors[column] <= 1e-10 * rows * size * size ? 1 : 0
         }
         return scores.reduce(0, +) / Double(max(1, scores.count))
     }

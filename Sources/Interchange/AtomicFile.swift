@@ -30,18 +30,34 @@ public enum AtomicFile {
         }
         let target = exists ? resolved(path) : path
         let folder = target.lastIndex(of: "/").map { String(target[...$0]) } ?? ""
-        let temporary = "\(folder).partial-\(getpid())-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
+        let temporary = "\(folder)\(temporaryPrefix)\(getpid())-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
 
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw failure(path, errno) }
         if exists { _ = fchmod(descriptor, existing.st_mode & 0o777) }
         var code = body(descriptor)
+        // The content must be on the disk before the name is, or a power cut leaves a name without it.
+        if code == 0 && fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP { code = errno }
         // A network file system may report a full disk only here.
         if close(descriptor) != 0 && code == 0 { code = errno }
         if code == 0 && rename(temporary, target) != 0 { code = errno }
         guard code == 0 else {
             unlink(temporary)
             throw failure(path, code)
+        }
+    }
+
+    /// What the name of a temporary file starts with; a killed process leaves its own behind.
+    public static let temporaryPrefix = ".partial-"
+
+    /// Removes the temporary files that killed processes left in a folder.
+    ///
+    /// - Precondition: no other process writes there.
+    public static func removeTemporaries(in folder: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+            let parts = name.dropFirst(temporaryPrefix.count).split(separator: "-")
+            guard name.hasPrefix(temporaryPrefix), parts.count == 2, Int32(parts[0]) != nil else { continue }
+            unlink(folder + "/" + name)
         }
     }
 

@@ -99,8 +99,8 @@ private struct LBFGSRun {
         self.settings = settings
         self.point = point
         slot = state
-        for index in 0..<Int(state.numbers["pairs"] ?? 0) {
-            guard let s = state.tensors["s\(index)"], let y = state.tensors["y\(index)"] else { continue }
+        for index in 0..<settings.historySize {
+            guard Double(index) < state.numbers["pairs"] ?? 0, let s = state.tensors["s\(index)"], let y = state.tensors["y\(index)"] else { break }
             pairs.append((s, y, state.numbers["rho\(index)"] ?? 0))
         }
     }

@@ -2,6 +2,8 @@
 public enum Termination: String, Sendable, Codable, CaseIterable {
     /// Every tolerance was met.
     case converged
+    /// All that was asked for was done: epochs or steps of a method that has no tolerance.
+    case completed
     /// The iteration limit came first.
     case iterationLimit
     /// The time limit came first.
@@ -17,6 +19,7 @@ public enum Termination: String, Sendable, Codable, CaseIterable {
     public var explanation: String {
         switch self {
         case .converged: "The relative gap and the residuals are below the tolerance."
+        case .completed: "All epochs were done; nothing says how far the result is from an optimum."
         case .iterationLimit: "The iteration limit was reached before the tolerance."
         case .timeLimit: "The time limit was reached before the tolerance."
         case .validationStalled: "The validation score stopped rising before the tolerance was reached."
@@ -28,7 +31,7 @@ public enum Termination: String, Sendable, Codable, CaseIterable {
     /// What to try next; empty when nothing is amiss.
     public var advice: String {
         switch self {
-        case .converged, .validationStalled: ""
+        case .converged, .completed, .validationStalled: ""
         case .iterationLimit: "Raise --max-iterations, or accept a looser --tolerance; the certificate states the gap."
         case .timeLimit: "Raise --time-limit, or continue with --resume; the certificate states the gap."
         case .nonFinite: "Standardise the data, use --dtype float64, or raise the penalty."

@@ -40,7 +40,9 @@ extension ElementType {
 extension Tensor {
     /// Copies the elements of a file's array.
     public init(_ array: ArrayData) {
-        self = array.bytes.withUnsafeBytes {
+        // The engine takes a byte of a bool for 0 or 1, whatever a file holds.
+        let bytes = array.elementType == .bool ? array.bytes.map { $0 == 0 ? 0 : 1 } : array.bytes
+        self = bytes.withUnsafeBytes {
             Tensor(bytes: $0, shape: array.shape, dtype: DType(array.elementType))
         }
     }

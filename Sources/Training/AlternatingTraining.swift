@@ -104,7 +104,7 @@ struct AlternatingTraining {
     mutating func execute(
         _ observe: (TrainerEvent) -> Directive
     ) throws -> (model: NetworkModel, report: TrainingReport) {
-        var termination = Termination.converged
+        var termination = Termination.completed
         if run.state.progress.history.isEmpty { run.evaluate(phase: "start") }
         while !isFinished {
             if run.state.progress.round < dueRounds(run.state.progress.batches) {
@@ -112,7 +112,7 @@ struct AlternatingTraining {
                     termination = .cancelled
                     break
                 }
-                let event = noted(solution, run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
+                let event = noted(solution, try run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
                 if observe(event) == .stop {
                     termination = .cancelled
                     break
@@ -128,13 +128,14 @@ struct AlternatingTraining {
         if termination == .validationStalled, head.solves == .every {
             // The features have moved since the last solve.
             if let solution = try solveHead(observe) {
-                _ = noted(solution, run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
+                _ = noted(solution, try run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
             } else {
                 termination = .cancelled
             }
         }
         run.announceEnd(observe)
         let method = head.solves == .never ? run.settings.optimizer : "cronos-am"
-        return (run.model(), run.report(method: method, termination: termination))
+        let report = try run.report(method: method, termination: termination)
+        return (run.model(), report)
     }
 }

@@ -7,22 +7,35 @@ import Torch
 final class BatchLoader: Sendable {
     private let problem: TrainingProblem
     private let settings: TrainingSettings
+    /// Whether a last batch of one row belongs to the one before: one row has no variance to normalise with.
+    private let mergesLoneRow: Bool
     private let queue = DispatchQueue(label: "descent.batches")
     private let next = NextBatch()
 
-    init(problem: TrainingProblem, settings: TrainingSettings) {
+    init(problem: TrainingProblem, settings: TrainingSettings, normalisesBatches: Bool = false) {
         (self.problem, self.settings) = (problem, settings)
+        mergesLoneRow = normalisesBatches && problem.train.count > settings.batch && settings.batch > 1
+            && problem.train.count % settings.batch == 1
     }
 
-    /// Batches of a pass over the training rows; the last may be smaller.
-    var batchesPerEpoch: Int { max(1, (problem.train.count + settings.batch - 1) / settings.batch) }
+    /// What is to be said of the batches.
+    var notices: [String] {
+        mergesLoneRow
+            ? ["the last batch of an epoch would be one row, which cannot be normalised: it is part of the one before"] : []
+    }
+
+    /// Batches of a pass over the training rows; the last may be of another size.
+    var batchesPerEpoch: Int {
+        max(1, (problem.train.count + settings.batch - 1) / settings.batch - (mergesLoneRow ? 1 : 0))
+    }
 
     /// Rows of a batch, by its number from the start of the run.
     func rows(of batch: Int) -> [Int] {
         let (epoch, place) = batch.quotientAndRemainder(dividingBy: batchesPerEpoch)
         let order = EpochOrder.shared.order(count: problem.train.count, seed: settings.seed, epoch: epoch)
         let start = place * settings.batch
-        return Array(order[start..<min(problem.train.count, start + settings.batch)])
+        let end = place == batchesPerEpoch - 1 ? problem.train.count : start + settings.batch
+        return Array(order[start..<end])
     }
 
     /// Features and targets of a batch.

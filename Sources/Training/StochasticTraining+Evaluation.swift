@@ -120,11 +120,20 @@ extension StochasticTraining {
             problem: problem)
     }
 
-    func report(method: String, termination: Termination) -> TrainingReport {
+    /// The numbers of the run.
+    ///
+    /// - Throws: `NonFiniteError` where the network that came out is no result.
+    func report(method: String, termination: Termination) throws -> TrainingReport {
         let network = evaluationNetwork
+        try requireFinite(network)
         let (train, loss) = watch.measure("evaluate") {
             let outputs = outputs(network, problem.train.x)
             return (problem.score(outputs, problem.train), problem.loss(outputs, problem.train.y).scalar)
+        }
+        guard loss.isFinite else {
+            throw NonFiniteError(
+                description: "the loss over all training rows is no number behind step \(state.rule.step); lower the "
+                    + "learning rate, or bound gradients with --clip-norm")
         }
         let names = network.parameters.names
         let chosen = names.indices.filter { trained?.contains(names[$0]) ?? true }
@@ -141,6 +150,12 @@ extension StochasticTraining {
             trainLoss: loss, objective: penalty.map { loss + $0 }, structure: layers(network),
             seconds: trainingSeconds, secondsByPhase: watch.phases, peakMemoryBytes: PeakMemory.bytes,
             termination: termination.rawValue, device: "\(device)", threads: Runtime.threads, dataHash: dataHash,
-            torch: Runtime.version, notices: problem.notices, history: state.progress.history)
+            torch: Runtime.version, notices: problem.notices + loader.notices + divergence(loss), history: state.progress.history)
+    }
+
+    /// What is to be said of a loss that is far above where it began.
+    private func divergence(_ loss: Double) -> [String] {
+        guard let first = state.progress.history.lazy.compactMap(\.trainLoss).first, loss > 10 * abs(first) else { return [] }
+        return ["the loss ended at \(loss), far above \(first) in the first epoch: lower the learning rate"]
     }
 }

@@ -23,7 +23,7 @@ struct StochasticTraining {
     let dataHash: String
     /// What is to be said before the first step.
     let announcement: [String]
-    private let loader: BatchLoader
+    let loader: BatchLoader
 
     init(settings: TrainingSettings, device: String, data: LoadedData, checkpoint: String?) throws {
         let target = Device(device) ?? .cpu
@@ -65,7 +65,9 @@ struct StochasticTraining {
         self.rule = rule
         announcement = rule.penaltyLines(names, assignment)
         dataHash = data.train.hash
-        loader = BatchLoader(problem: problem, settings: settings)
+        loader = BatchLoader(
+            problem: problem, settings: settings,
+            normalisesBatches: network.buffers.names.contains { $0.hasSuffix("running_mean") })
         var fresh = TrainingState(
             network: network, rule: UpdateRule.State(assignment: assignment), progress: .init())
         if let metric = schedule as? any MetricSchedule { fresh.progress.plateau = metric.initialState }
@@ -73,7 +75,8 @@ struct StochasticTraining {
             (state, self.watch) = (fresh, watch)
             return
         }
-        let read = try StateFile.read(checkpoint, into: fresh, settings: settings, dataHash: dataHash)
+        let read = try StateFile.read(
+            checkpoint, into: fresh, rule: rule, settings: settings, dataHash: dataHash)
         state = read
         self.watch = Stopwatch(
             elapsed: read.progress.phases.values.reduce(0, +), phases: read.progress.phases)
@@ -153,9 +156,11 @@ struct StochasticTraining {
     mutating func execute(
         _ observe: (TrainerEvent) -> Directive
     ) throws -> (model: NetworkModel, report: TrainingReport) {
-        var termination = Termination.converged
+        var termination = Termination.completed
         if state.progress.history.isEmpty { evaluate(phase: "start") }
-        if announce(observe) == .stop { return (model(), report(method: settings.optimizer, termination: .cancelled)) }
+        if announce(observe) == .stop {
+            return (model(), try report(method: settings.optimizer, termination: .cancelled))
+        }
         while state.progress.batches < totalBatches {
             if let end = try advance(observe) {
                 termination = end
@@ -163,7 +168,8 @@ struct StochasticTraining {
             }
         }
         announceEnd(observe)
-        return (model(), report(method: settings.optimizer, termination: termination))
+        let report = try report(method: settings.optimizer, termination: termination)
+        return (model(), report)
     }
 
     /// Says what has a penalty and what has none.
@@ -190,7 +196,7 @@ struct StochasticTraining {
         let isLast = state.progress.batches >= totalBatches
         var event = self.event(outcome)
         if isLast || state.progress.batches / interval > before / interval {
-            event = evaluated(event, phase: "train")
+            event = try evaluated(event, phase: "train")
         }
         if observe(event) == .stop { return .cancelled }
         if let limit = settings.timeLimit, trainingSeconds >= limit { return .timeLimit }
@@ -199,8 +205,11 @@ struct StochasticTraining {
     }
 
     /// Adds an evaluation to an event.
-    mutating func evaluated(_ event: TrainerEvent, phase: String) -> TrainerEvent {
+    ///
+    /// - Throws: `NonFiniteError` where a parameter or buffer is no number any more.
+    mutating func evaluated(_ event: TrainerEvent, phase: String) throws -> TrainerEvent {
         var event = event
+        try requireFinite(state.network)
         let before = state.progress.best
         let point = evaluate(phase: phase, gradientNorm: event.progress.gradientNorm)
         event.point = point
@@ -250,29 +259,36 @@ struct StochasticTraining {
         var ruleState = state.rule
         state.rule = UpdateRule.State(assignment: [])
         defer { state.rule = ruleState }
+        var settled: NamedTensors?
         let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction, position: position(usualSteps)) {
             trial in
             var all = parameters
             for (position, tensor) in zip(positions, trial) { all[position] = tensor }
             var total = 0.0
             var sums: [Tensor] = []
+            // Every row counts the same, whatever the size of its batch.
+            let rows = batches.map { Double($0.x.shape[0]) }
+            let largest = rows.max() ?? 1
+            let shares = rows.map { $0 / largest }
             for (offset, batch) in batches.enumerated() {
                 Runtime.seed(Self.mix(settings.seed, UInt64(first + offset)))
                 network.parameters = network.parameters.replacing(all)
                 let found = try gradients(&network, batch)
                 network.parameters = network.parameters.replacing(parameters.map { _ in Self.nothing })
-                total += found.value.scalar
+                total += found.value.scalar * shares[offset]
                 if sums.isEmpty {
                     sums = found.gradients
+                    if shares[offset] != 1 { for index in sums.indices { sums[index].scale(by: shares[offset]) } }
                 } else {
-                    for index in sums.indices { sums[index].add(found.gradients[index]) }
+                    for index in sums.indices { sums[index].add(found.gradients[index], scaledBy: shares[offset]) }
                 }
             }
-            if batches.count > 1 {
-                for index in sums.indices { sums[index].scale(by: 1 / Double(batches.count)) }
-            }
+            let whole = shares.reduce(0, +)
+            if batches.count > 1 { for index in sums.indices { sums[index].scale(by: 1 / whole) } }
+            // Running statistics are those of the parameters that the step started from, not of trial points.
+            if let settled { network.buffers = settled } else { settled = network.buffers }
             if !total.isFinite { norms = zip(positions, sums).map { (names[$0], $1.norm) } }
-            return (total / Double(batches.count), sums)
+            return (total / whole, sums)
         }
         for (position, tensor) in zip(positions, moving) { parameters[position] = tensor }
         network.parameters = network.parameters.replacing(parameters)
@@ -302,6 +318,15 @@ struct StochasticTraining {
         let found = try half.lossAndGradients(x, castTo: .bfloat16, trained: trained) { loss($0.to(.float32), batch.y) }
         network.buffers = half.buffers
         return found
+    }
+
+    /// Throws where a parameter or a running statistic is no number.
+    func requireFinite(_ network: Network) throws {
+        for (name, tensor) in network.parameters.pairs + network.buffers.pairs where !tensor.isFinite {
+            throw NonFiniteError(
+                description: "'\(name)' holds what is no number at step \(state.rule.step); lower the learning rate, "
+                    + "or bound gradients with --clip-norm")
+        }
     }
 
     private func nonFinite(_ batch: Int, _ norms: [(String, Double)]) -> NonFiniteError {

@@ -28,6 +28,12 @@ struct TrainingState {
         /// Sum and number of losses since the last evaluation.
         var lossSum = 0.0
         var lossCount = 0
+
+        /// Whether a run can have these numbers.
+        var isPossible: Bool {
+            let counts = [batches, round, waiting, lossCount] + history.map(\.step)
+            return counts.allSatisfy { (0...1 << 50).contains($0) } && phases.values.allSatisfy { $0.isFinite && $0 >= 0 }
+        }
     }
 }
 
@@ -88,14 +94,15 @@ enum StateFile {
             numbers: state.rule.optimizers.map { $0.slots.map(\.numbers) },
             shared: state.rule.optimizers.map(\.shared.numbers))
         let text = String(decoding: try encoder.encode(header), as: UTF8.self)
-        try SafeTensors.write(SafeTensorsFile(tensors: tensors, metadata: [key: text]), to: path)
+        try SafeTensors.write(SafeTensorsFile(tensors: tensors, metadata: [key: text]).sealed(), to: path)
     }
 
     /// Reads a state into a fresh one of the same settings.
     ///
+    /// - Parameter rule: what the state is of: every tensor must be such as its optimizers make.
     /// - Throws: `InterchangeError` for files of another version, another run or other data, and for damaged ones.
     static func read(
-        _ path: String, into fresh: TrainingState, settings: TrainingSettings, dataHash: String
+        _ path: String, into fresh: TrainingState, rule: UpdateRule, settings: TrainingSettings, dataHash: String
     ) throws -> TrainingState {
         let file = try SafeTensors.read(path)
         func fault(_ problem: String, _ advice: String) -> InterchangeError {
@@ -109,6 +116,9 @@ enum StateFile {
         guard let found = try? decoder.decode(Version.self, from: data), found.version == version,
             let header = try? decoder.decode(Header.self, from: data)
         else { throw fault("is a checkpoint of another version of Descent", "Start the run again without --resume") }
+        guard file.isIntact else {
+            throw fault("is a damaged checkpoint: its checksum is not that of its content", "Start the run again")
+        }
         var (stored, given) = (header.settings, settings)
         // A longer time limit is what a run is resumed with.
         (stored.timeLimit, given.timeLimit) = (nil, nil)
@@ -130,7 +140,8 @@ enum StateFile {
         state.rule.step = header.step
         state.rule.slow = try reader.list("slow", like: parameters.values)
         state.rule.average = try reader.list("average", like: parameters.values)
-        guard header.optimizerSteps.count == fresh.rule.optimizers.count else {
+        let groups = fresh.rule.optimizers.count
+        guard header.optimizerSteps.count == groups, header.numbers.count == groups, header.shared.count == groups else {
             throw fault("is a checkpoint of another optimizer", "Resume with the same arguments")
         }
         for group in header.optimizerSteps.indices {
@@ -145,6 +156,12 @@ enum StateFile {
             state.rule.optimizers[group] = optimizer
         }
         try reader.addSlots(&state.rule.optimizers, device: parameters.values.first?.device ?? .cpu)
+        let template = StateTemplate(
+            rule, parameters: parameters.values, assignment: fresh.rule.assignment)
+        if let problem = template.fault(state.rule, parameters.values) {
+            throw fault("is a checkpoint of another optimizer: \(problem)", "Resume with the same arguments")
+        }
+        guard header.progress.isPossible else { throw fault("is a damaged checkpoint", "Start the run again") }
         state.progress = header.progress
         return state
     }
@@ -160,12 +177,12 @@ enum StateFile {
         }
 
         func tensor(_ name: String, like other: Tensor) throws -> Tensor {
-            guard let array = arrays[name], array.shape == other.shape else {
+            guard let array = arrays[name], array.shape == other.shape, DType(array.elementType) == other.dtype else {
                 throw InterchangeError(
                     path: path, problem: "is a checkpoint of another network: '\(name)' does not fit",
                     advice: "Resume with the same arguments")
             }
-            return Tensor(array).to(other.dtype).to(device: other.device)
+            return Tensor(array).to(device: other.device)
         }
 
         func list(_ name: String, like others: [Tensor]) throws -> [Tensor] {
@@ -181,7 +198,7 @@ enum StateFile {
                     optimizers.indices.contains(group), optimizers[group].slots.indices.contains(index)
                 {
                     optimizers[group].slots[index].tensors[parts[3]] = tensor()
-                } else if parts[0] == "shared", parts.count >= 3, let group = Int(parts[1]),
+                } else if parts.first == "shared", parts.count >= 3, let group = Int(parts[1]),
                     optimizers.indices.contains(group)
                 {
                     optimizers[group].shared.tensors[parts[2...].joined(separator: ".")] = tensor()

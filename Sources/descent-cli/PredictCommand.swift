@@ -43,7 +43,11 @@ struct PredictCommand: ParsableCommand {
         let loaded = read.test ?? read.train
         let outputs = try model.outputs(loaded.features)
         if let out, out.hasSuffix(".npy") {
-            try Npy.write(ArrayData(outputs.floats(), shape: outputs.shape), to: out)
+            // Values keep the digits that they were computed with.
+            let array =
+                model.task == .regression
+                ? ArrayData(outputs.doubles(), shape: outputs.shape) : ArrayData(outputs.floats(), shape: outputs.shape)
+            try Npy.write(array, to: out)
         } else if let out {
             try AtomicFile.write(Array(table(model, outputs).utf8), to: out)
         } else if !json {
@@ -54,14 +58,15 @@ struct PredictCommand: ParsableCommand {
 
     private func table(_ model: any PredictiveModel, _ outputs: Tensor) -> String {
         let columns = outputs.shape[1]
-        let values = outputs.floats()
+        let values =
+            model.task == .regression ? outputs.doubles().map { "\($0)" } : outputs.floats().map { "\($0)" }
         let scores = (0..<columns).map { model.task == .regression ? model.targetNames[$0] : "score\($0)" }
         let header = (model.task == .classification ? ["prediction"] : []) + scores
         var text = header.map(Self.quoted).joined(separator: ",") + "\n"
         let labels = model.task == .classification ? Scoring.labels(outputs) : []
         for row in 0..<outputs.shape[0] {
             if model.task == .classification { text += Self.quoted(model.classNames[labels[row]]) + "," }
-            text += (0..<columns).map { "\(values[row * columns + $0])" }.joined(separator: ",") + "\n"
+            text += (0..<columns).map { values[row * columns + $0] }.joined(separator: ",") + "\n"
         }
         return text
     }
