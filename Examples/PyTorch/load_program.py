@@ -1,6 +1,82 @@
+"""Runs a network that descent shrink wrote, in PyTorch, from its list of calls.
+
+A model file is data: only the calls below run, with arguments of the kinds below, and none that would make more numbers
+than fit. The list is that of Sources/Structure/PureOperators.swift; a test compares them.
+"""
+
 import json
+
 import torch
 from safetensors import safe_open
+
+# T tensor, T* tensors, i length, i* lengths, f number, b flag, off false, zero 0, 0 null; alternatives by bars, and what
+# follows the semicolon may be left out.
+PURE = {
+    "abs": "T", "adaptive_avg_pool2d": "T i*", "add.Scalar": "T f ; f", "add.Tensor": "T T ; f",
+    "addmm": "T T T ; f f", "amax": "T i* ; b", "amin": "T i* ; b", "arange": "i ; dtype|0 0 device|0 off|0",
+    "avg_pool2d": "T i* ; i* i* b b i|0", "batch_norm": "T T|0 T|0 T T off f f b", "cat": "T* ; i",
+    "clamp": "T f|0 ; f|0", "clamp_min": "T f", "clone": "T", "contiguous": "T",
+    "conv1d": "T T T|0 ; i* i* i* i", "conv1d.padding": "T T T|0 ; i* same/valid i* i",
+    "conv2d": "T T T|0 ; i* i* i* i", "conv2d.padding": "T T T|0 ; i* same/valid i* i",
+    "conv_transpose2d.input": "T T T|0 ; i* i* i* i i*", "detach": "T", "div.Scalar": "T f", "div.Tensor": "T T",
+    "dropout": "T f off", "elu": "T ; f f f", "embedding": "T T ; i off off", "eq.Scalar": "T f", "eq.Tensor": "T T",
+    "erf": "T", "exp": "T", "expand": "T i* ; off", "full": "i* f ; dtype|0 0 device|0 off|0", "ge.Scalar": "T f",
+    "ge.Tensor": "T T", "gelu": "T ; none/tanh", "group_norm": "T i ; T|0 T|0 f b",
+    "gru.input": "T T T* b i f off b b", "gt.Scalar": "T f", "gt.Tensor": "T T", "index_select": "T i T",
+    "layer_norm": "T i* ; T|0 T|0 f b", "le.Scalar": "T f", "le.Tensor": "T T", "leaky_relu": "T ; f",
+    "linear": "T T ; T|0", "log": "T", "log1p": "T", "logsumexp": "T i* ; b", "lstm.input": "T T* T* b i f off b b",
+    "lt.Scalar": "T f", "lt.Tensor": "T T", "max_pool2d": "T i* ; i* i* i* b", "maximum": "T T",
+    "mean.dim": "T i*|0 ; b dtype|0", "minimum": "T T", "mm": "T T", "mul.Scalar": "T f", "mul.Tensor": "T T",
+    "narrow": "T i i i", "neg": "T", "permute": "T i*", "pow.Tensor_Scalar": "T f", "reciprocal": "T", "relu": "T",
+    "reshape": "T i*", "scaled_dot_product_attention": "T T T ; T|0 zero b f|0 off", "select.int": "T i i",
+    "sigmoid": "T", "sign": "T", "silu": "T", "softmax.int": "T i ; dtype|0", "softplus": "T ; f f", "sqrt": "T",
+    "square": "T", "stack": "T* ; i", "sub.Scalar": "T f ; f", "sub.Tensor": "T T ; f", "sum": "T ; dtype|0",
+    "sum.dim_IntList": "T i*|0 ; b dtype|0", "tanh": "T", "to.dtype": "T dtype ; off off", "transpose.int": "T i i",
+    "unsqueeze": "T i", "where.self": "T T T", "zeros": "i* ; dtype|0 0 device|0 off|0",
+}
+LIMIT = 2**31  # numbers of one result
+DTYPES = {name: getattr(torch, name) for name in
+          "uint8 int8 int16 int32 int64 float16 float32 float64 bool bfloat16".split()}
+KINDS = {"v": "T", "vs": "T*", "i": "i", "is": "i*", "f": "f", "b": "b", "s": "s", "dtype": "dtype", "device": "device"}
+
+
+def accepts(place, argument):
+    """Returns whether an argument of a file may stand in a place of a listed call."""
+    kind = "0" if argument is None else KINDS[argument[0]]
+    for wanted in place.split("|"):
+        if wanted == kind or (wanted == "off" and argument == ["b", False]):
+            return True
+        if wanted == "zero" and kind == "f" and argument[1] == 0:
+            return True
+        if kind == "s" and argument[1] in wanted.split("/"):
+            return True
+    return False
+
+
+def check(index, name, arguments):
+    """Refuses calls that are not listed, and arguments of other kinds."""
+    if name not in PURE:
+        raise ValueError(f"call {index}: {name} is not among the calls that a program may make")
+    required, _, optional = PURE[name].partition(";")
+    places = required.split() + optional.split()
+    if not len(required.split()) <= len(arguments) <= len(places):
+        raise ValueError(f"call {index}: {name} has {len(arguments)} arguments")
+    if not all(accepts(p, a) for p, a in zip(places, arguments)):
+        raise ValueError(f"call {index}: {name} has an argument that it cannot take")
+
+
+def bounded(call, given, options, name):
+    """Refuses a call whose result would be too large, or whose operands do not go together, before it is made."""
+    if name == "scaled_dot_product_attention":
+        q, k, v = (t.shape for t in given[:3])
+        if not (len(q) == len(k) == len(v) == 4 and q[:2] == k[:2] and k[:3] == v[:3] and q[3] == k[3]):
+            raise ValueError(f"{name}: operands of shapes {q}, {k}, {v}")
+    shadow = lambda x: x.to("meta") if isinstance(x, torch.Tensor) else (
+        [shadow(y) for y in x] if isinstance(x, list) else "meta" if isinstance(x, torch.device) else x)
+    made = call(*map(shadow, given), **{key: shadow(value) for key, value in options.items()})
+    for tensor in made if isinstance(made, tuple) else (made,):
+        if tensor.numel() > LIMIT:
+            raise ValueError(f"{name}: a result of {tensor.numel()} numbers")
 
 
 def load(path):
@@ -10,6 +86,8 @@ def load(path):
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     program, prepare = header["program"], header["standardiser"]
     mean, scale = torch.tensor(prepare["mean"]), torch.tensor(prepare["scale"])
+    for index, (name, overload, arguments, _) in enumerate(program["steps"]):
+        check(index, name + (overload and "." + overload), arguments)
 
     def run(x):
         x = ((x[:, prepare["keptColumns"]] - mean) / scale).float()
@@ -17,13 +95,15 @@ def load(path):
         length = lambda l: int(l[:-1]) * len(x) if isinstance(l, str) else l
         read = {"v": lambda v: values[v], "vs": lambda vs: [values[v] for v in vs], "i": length,
                 "is": lambda ls: [length(l) for l in ls], "f": float, "b": bool, "s": str,
-                "dtype": lambda name: getattr(torch, name), "device": lambda: x.device}
+                "dtype": DTYPES.__getitem__, "device": lambda: x.device}
         for name, overload, arguments, results in program["steps"]:
             call = getattr(getattr(torch.ops.aten, name), overload or "default")
             given = [None if a is None else read[a[0]](*a[1:]) for a in arguments]
             places = call._schema.arguments
             options = {p.name: g for p, g in zip(places, given) if p.kwarg_only}
-            found = call(*[g for p, g in zip(places, given) if not p.kwarg_only], **options)
+            given = [g for p, g in zip(places, given) if not p.kwarg_only]
+            bounded(call, given, options, name)
+            found = call(*given, **options)
             found = found if isinstance(found, tuple) else (found,)
             values.update({number: value for number, value in zip(results, found) if number is not None})
         return values[program["output"]]

@@ -32,11 +32,16 @@ public struct ActivationPatterns: Sendable {
     /// Patterns of `count` Gaussian gates `g ~ N(0, I)` (paper, section 3.1), fewer where the data has fewer.
     ///
     /// Draws again for duplicates, up to ten times `count` candidates in all.
-    public static func sampled(x: Tensor, count: Int, seed: UInt64) -> ActivationPatterns {
+    ///
+    /// - Parameter isLate: asked before each new draw; then there are no more.
+    public static func sampled(
+        x: Tensor, count: Int, seed: UInt64, isLate: () -> Bool = { false }
+    ) -> ActivationPatterns {
         Runtime.seed(seed)
         var gates = gaussianGates(x, count)
         var patterns = ActivationPatterns(x: x, gates: gates)
         for _ in 0..<9 where patterns.count < count {
+            guard !isLate() else { break }
             gates = Tensor.concatenate([patterns.gates, gaussianGates(x, count)], dimension: 1)
             patterns = ActivationPatterns(x: x, gates: gates)
         }

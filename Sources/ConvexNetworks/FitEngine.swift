@@ -87,7 +87,8 @@ struct FitEngine {
         var state: ADMMState?
         for (index, penalty) in penalties.enumerated() {
             let solution = try solver.solve(
-                workspace, penalty: penalty, warmStart: start, resume: state, checks: false)
+                workspace, penalty: penalty, warmStart: start, resume: state, checks: false,
+                deadline: { deadline })
             state = solution.state
             state?.iteration = 0
             start = nil
@@ -116,7 +117,7 @@ struct FitEngine {
     private mutating func firstProgram(_ observe: (FitEvent) -> Directive) -> (ConvexProgram, Tensor?) {
         switch settings.patterns {
         case .sampled(let count):
-            let patterns = ActivationPatterns.sampled(x: x, count: count, seed: settings.seed)
+            let patterns = ActivationPatterns.sampled(x: x, count: count, seed: settings.seed) { deadline }
             if patterns.count < count {
                 notices.append("only \(patterns.count) distinct activation patterns were found, \(count) asked")
             }
@@ -141,7 +142,7 @@ struct FitEngine {
             var wasStopped = false
             let network = run.train(
                 x: x, y: y, loss: loss, penalty: settings.patternPenalty ?? settings.penalty,
-                from: given
+                from: given, isLate: { deadline }
             ) { step, limit in
                 let progress = Progress(phase: "patterns", iteration: step, limit: limit, seconds: watch.seconds)
                 let directive = deadline ? .stop : observe(FitEvent(progress: progress))

@@ -30,10 +30,13 @@ public struct StochasticRun: Sendable, Codable, Equatable {
 
     /// Trains on `L + (β/2)(‖W₁‖² + ‖W₂‖²)`; the bias must already be a column of `x`.
     ///
-    /// - Parameter start: the units to begin with, at most `units`; the others are random.
+    /// - Parameters:
+    ///   - start: the units to begin with, at most `units`; the others are random.
+    ///   - isLate: asked after each step; `observe` is then called at once.
+    ///   - observe: called every 50 steps.
     public func train(
         x: Tensor, y: Tensor, loss: any Loss, penalty: Double, from start: TwoLayerNetwork? = nil,
-        observe: (Int, Int) -> Directive = { _, _ in .proceed }
+        isLate: () -> Bool = { false }, observe: (Int, Int) -> Directive = { _, _ in .proceed }
     ) -> TwoLayerNetwork {
         Runtime.seed(seed)
         let (n, d, c) = (x.shape[0], x.shape[1], y.shape[1])
@@ -74,7 +77,7 @@ public struct StochasticRun: Sendable, Codable, Equatable {
             let progress = Double(step) / Double(steps)
             let rate = peakStep * min(1, progress / 0.1 + 1e-3) * (1 - progress)
             adam.step(&weights, gradients: gradients, rate: rate, weightDecay: penalty / Double(n))
-            if step % 50 == 49, observe(step + 1, steps) == .stop { break }
+            if step % 50 == 49 || isLate(), observe(step + 1, steps) == .stop { break }
         }
         return TwoLayerNetwork(hidden: weights[0], output: weights[1])
     }

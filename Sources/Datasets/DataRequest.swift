@@ -19,6 +19,8 @@ public struct DataRequest: Sendable {
     public var seed: UInt64
     /// How the training file was encoded: the file is read alike, and may lack the target and consist of one row.
     public var encoding: TableEncoding?
+    /// Whether a model is to be applied to the rows: they need no target, and one row is enough.
+    public var isForPrediction = false
 
     /// Makes a request for all rows of `source`, with everything else as it is found there.
     public init(

@@ -11,13 +11,13 @@ public func loadData(_ request: DataRequest) throws -> LoadedData {
 /// Loads data, looking for those of the catalogue in the given folders.
 func loadData(_ request: DataRequest, searching folders: [String]) throws -> LoadedData {
     let location = try SourceLocation(request.source, target: request.target, folders: folders)
-    let isTraining = request.encoding == nil
+    let isTraining = request.encoding == nil && !request.isForPrediction
     let context = ReadContext(
         path: location.path, target: request.target, task: request.task, encoding: request.encoding,
         needsTarget: isTraining)
     var (train, ownTest) = try location.read(context, withTest: request.test == nil)
     let encoding = train.encoding
-    guard let task = encoding?.task else { throw context.error("there is nothing to predict") }
+    guard let task = encoding?.task ?? request.task else { throw context.error("there is nothing to predict") }
     if isTraining { try train.requireLearnable(context) }
 
     var test = ownTest

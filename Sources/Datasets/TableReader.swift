@@ -34,7 +34,8 @@ struct TableReader {
 
     /// The table as a data set, with the target resolved, its missing rows dropped and all columns encoded.
     mutating func dataset() throws -> Dataset {
-        let target = try context.encoding.map(findTarget) ?? chooseTarget()
+        // A table to predict for has features alone, where nothing is known of its columns.
+        let target = try context.encoding.map(findTarget) ?? (context.needsTarget ? chooseTarget() : nil)
         let rows = try target.map { try rowsWithTarget(columns[$0]) } ?? Array(0..<rowCount)
         let others = columns.indices.filter { $0 != target }
         guard !others.isEmpty else {

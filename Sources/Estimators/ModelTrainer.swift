@@ -44,33 +44,50 @@ public struct ModelTrainer {
         _ data: LoadedData, resume: TrainingCheckpoint? = nil,
         observe: (TrainingEvent) -> Directive = { _ in .proceed }
     ) throws -> (model: TrainedModel, report: FitReport) {
+        try requireMemory(data)
         let run = try TrainingRun(options: options, data: data, resume: resume)
         return try run.execute(observe)
     }
 
+    /// Refuses a run that this machine has no memory for, before any time is spent.
+    private func requireMemory(_ data: LoadedData) throws {
+        let (needed, present) = (estimatedBytes(data), Double(ProcessInfo.processInfo.physicalMemory))
+        guard needed > present else { return }
+        throw DataError(
+            subject: data.train.name,
+            problem: String(
+                format: "the run would need about %.0f GB of memory, this machine has %.0f GB", needed / 1e9,
+                present / 1e9),
+            advice: "Take fewer neurons, patterns or rows")
+    }
+
     /// Bytes that the main solve will need, data included: stated before a run starts.
-    public func estimatedBytes(_ data: LoadedData) -> Int {
-        let (rows, columns) = (data.train.count, data.train.features.shape[1])
-        let outputs = data.outputs
-        let sizes = Sizes(options: options, rows: rows)
-        let element = options.resolvedPrecision(rows: rows, columns: columns, outputs: outputs).byteCount
+    public func estimatedBytes(_ data: LoadedData) -> Double {
+        // Sizes that are asked for may be larger than any whole number holds.
+        let (rows, columns) = (Double(data.train.count), Double(data.train.features.shape[1]))
+        let outputs = Double(data.outputs)
+        let sizes = Sizes(options: options, rows: data.train.count)
+        let element = Double(
+            options.resolvedPrecision(
+                rows: data.train.count, columns: data.train.features.shape[1], outputs: data.outputs
+            ).byteCount)
         let d = min(rows, columns + (options.hasBias ? 1 : 0))
         let isShared = sizes.isStochastic && options.convex.formulation == .relu
         let perPattern = isShared ? 1 : outputs * (options.convex.formulation == .relu ? 2 : 1)
-        let m = sizes.patterns * perPattern
+        let m = Double(sizes.patterns) * perPattern
         // Cone variables, multipliers, and what one iteration makes of them.
         let cones = options.convex.formulation == .relu ? 6 * rows * m : 0
-        let features = (rows + (data.test?.count ?? 0)) * columns
-        let raw = features * data.train.features.dtype.byteCount
+        let features = (rows + Double(data.test?.count ?? 0)) * columns
+        let raw = features * Double(data.train.features.dtype.byteCount)
         // The solver's own rows and a product of their size; of wide data, coordinates.
         let scaled = 2 * (d < columns ? rows * d : features)
-        let transposes = PatternOperator.keepsTransposes(of: [rows, d]) ? rows * d : 0
+        let transposes = PatternOperator.keepsTransposes(of: [Int(rows), Int(d)]) ? rows * d : 0
         let solve = (scaled + transposes + cones + 8 * d * m + 8 * rows * outputs) * element
-        return raw + solve + rows * sizes.patterns + 24 * d * d + Self.engineBytes
+        return raw + solve + rows * Double(sizes.patterns) + 24 * d * d + Self.engineBytes
     }
 
     /// What the engine takes before it holds any data.
-    private static let engineBytes = 350_000_000
+    private static let engineBytes = 350_000_000.0
 }
 
 /// Default sizes for a number of rows.
@@ -243,7 +260,9 @@ private final class TrainingRun {
             x: x, y: targets.matrix.to(device: device), loss: loss, settings: options.convex, folds: folds,
             score: { outputs, rows in self.score(outputs, self.train, rows) })
         return try watch.measure("penaltySearch") {
-            try search.run(problem) { done, total in
+            let watch = watch
+            let limit = options.convex.timeLimit.map { 0.6 * $0 }
+            return try search.run(problem, timeLeft: { limit.map { max(0, $0 - watch.seconds) } }) { done, total in
                 let progress = RunLog.Progress(
                     phase: "penalty", iteration: done, limit: total, seconds: watch.seconds)
                 let isLate = options.convex.timeLimit.map { watch.seconds > 0.6 * $0 } ?? false

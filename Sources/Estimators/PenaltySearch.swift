@@ -42,7 +42,11 @@ struct PenaltySearch {
     }
 
     /// Runs the search. Penalties are stated for all rows: a fold with a share of the rows uses that share of β.
-    func run(_ problem: Problem, shouldStop: (_ done: Int, _ total: Int) -> Bool) throws -> Choice {
+    ///
+    /// - Parameter timeLeft: seconds that the search may still take; nil for no limit.
+    func run(
+        _ problem: Problem, timeLeft: @escaping () -> Double? = { nil }, shouldStop: (_ done: Int, _ total: Int) -> Bool
+    ) throws -> Choice {
         var scores: [[Double]] = []
         let critical = Self.criticalPenalty(problem)
         let penalties = (0..<points).map { k in
@@ -53,7 +57,7 @@ struct PenaltySearch {
         for held in problem.folds {
             var row: [Double] = []
             var isCut = false
-            try Fold(problem, held: held).path(source, penalties, iterations: iterations) { score in
+            try Fold(problem, held: held, timeLeft: timeLeft).path(source, penalties, iterations: iterations) { score in
                 row.append(score)
                 done += 1
                 isCut = shouldStop(done, total)
@@ -108,15 +112,17 @@ struct PenaltySearch {
 private struct Fold {
     let problem: PenaltySearch.Problem
     let held: [Int]
+    let timeLeft: () -> Double?
     let x: Tensor
     let y: Tensor
     let heldX: Tensor
     /// Share of the rows that are kept.
     let share: Double
 
-    init(_ problem: PenaltySearch.Problem, held: [Int]) {
+    init(_ problem: PenaltySearch.Problem, held: [Int], timeLeft: @escaping () -> Double?) {
         self.problem = problem
         self.held = held
+        self.timeLeft = timeLeft
         let isHeld = Set(held)
         let kept = (0..<problem.x.shape[0]).filter { !isHeld.contains($0) }
         share = Double(kept.count) / Double(problem.x.shape[0])
@@ -132,7 +138,7 @@ private struct Fold {
         var settings = problem.settings
         settings.patterns = source
         settings.maxIterations = iterations
-        settings.timeLimit = nil
+        settings.timeLimit = timeLeft()
         settings.refreshes = 0
         settings.patternPenalty = penalties[penalties.count / 2] * share
         try ConvexFit(settings: settings, loss: problem.loss)

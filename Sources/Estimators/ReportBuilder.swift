@@ -32,7 +32,7 @@ struct ReportBuilder {
             iterations: solution.iterations, pcgIterations: solution.innerIterations,
             linearSolver: solution.linearSolver.rawValue, gemmFlops: solution.flops, seconds: 0, secondsByPhase: [:],
             peakMemoryBytes: 0,
-            estimatedBytes: trainer.estimatedBytes(data),
+            estimatedBytes: Int(min(1e18, trainer.estimatedBytes(data))),
             termination: solution.termination.rawValue,
             advice: solution.termination.explanation + (solution.termination.advice.isEmpty ? "" : " ")
                 + solution.termination.advice,

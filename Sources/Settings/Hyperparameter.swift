@@ -59,7 +59,7 @@ public struct Hyperparameter: Sendable, Equatable {
         case .decay: "a number in [0, 1)"
         case .share: "a number in [0, 1]"
         case .positiveShare: "a number in (0, 1]"
-        case .count(let bound): "a whole number ≥ \(bound)"
+        case .count(let bound): "a whole number from \(bound) to 10⁹"
         case .counts(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .any: "a number"
         case .flag: "true or false"
@@ -67,8 +67,8 @@ public struct Hyperparameter: Sendable, Equatable {
         case .shrinkAndGrow: "a number in (0, 1) and a number > 1"
         case .interval: "two positive numbers, the smaller first"
         case .floors: "a number ≥ 0 or null, and a number > 0"
-        case .sizes: "a list of whole numbers ≥ 1"
-        case .milestones: "a list of whole numbers ≥ 0 in ascending order"
+        case .sizes: "a list of whole numbers from 1 to 10⁹"
+        case .milestones: "a list of whole numbers from 0 to 10⁹ in ascending order"
         case .oneOf(let words): words.map { "'\($0)'" }.joined(separator: " or ")
         }
     }
@@ -81,7 +81,7 @@ public struct Hyperparameter: Sendable, Equatable {
         case (.decay, .number(let x)): x >= 0 && x < 1
         case (.share, .number(let x)): x >= 0 && x <= 1
         case (.positiveShare, .number(let x)): x > 0 && x <= 1
-        case (.count(let bound), .number(let x)): 
+        case (.count(let bound), .number(let x)):
             x >= Double(bound) && x == x.rounded() && x <= Self.greatestCount
         case (.counts(let range), .number(let x)):
             x == x.rounded() && x >= Double(range.lowerBound) && x <= Double(range.upperBound)

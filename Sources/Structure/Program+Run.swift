@@ -49,7 +49,7 @@ extension Program: FallibleModule {
         for index in parameters.indices { values[index + 1] = tensor(index) }
         var lastUse: [Int: Int] = [:]
         for (index, step) in steps.enumerated() { for value in Self.reads(step) { lastUse[value] = index } }
-        var memory = ProgramMemory()
+        var memory = ProgramMemory(rows: x.shape[0])
         for (index, step) in steps.enumerated() {
             let results = try result(of: step, index, values, rows: x.shape[0], device: x.device, &memory, observe)
             for (number, result) in zip(step.results, results) {
@@ -136,6 +136,11 @@ private struct ProgramMemory {
     private var sum = 0.0
     /// Three quarters of the machine's memory.
     private static let limit = 0.75 * Double(ProcessInfo.processInfo.physicalMemory)
+    /// Numbers of one result for each row: no network of this package makes a tenth of it.
+    private static let limitOfRow = 0x1p27
+    private let rows: Int
+
+    init(rows: Int) { self.rows = rows }
 
     mutating func keep(_ number: Int, _ tensor: Tensor, isView: Bool) {
         let bytes = isView ? 0 : tensor.shape.reduce(Double(tensor.dtype.byteCount)) { $0 * Double($1) }
@@ -147,7 +152,7 @@ private struct ProgramMemory {
 
     func require(_ elements: Double, _ step: Program.Step, _ index: Int) throws(ProgramError) {
         // Eight bytes are the widest element.
-        guard sum + 8 * elements <= Self.limit else {
+        guard sum + 8 * elements <= Self.limit, elements <= Self.limitOfRow * Double(max(1, rows)) else {
             throw ProgramError(
                 step: index, problem: "'\(step.name)' would make \(Int(min(elements, 1e18))) numbers, more than fit")
         }

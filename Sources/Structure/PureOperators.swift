@@ -49,6 +49,8 @@ struct PureOperator: Sendable {
         case recurrent
     }
 
+    /// The line that it was read from.
+    let text: String
     /// Its places, the required ones first.
     let places: [Place]
     /// Places that must be filled.
@@ -60,6 +62,7 @@ struct PureOperator: Sendable {
 
     /// Reads a line of the list: kinds separated by blanks, alternatives by bars; what follows `;` may be left out.
     init(_ text: String, results: Int = 1, _ size: Size) {
+        self.text = text
         let parts = text.split(separator: ";", omittingEmptySubsequences: false).map { part in
             part.split(separator: " ").map { place in place.split(separator: "|").map { Self.kind(String($0)) } }
         }

@@ -69,6 +69,9 @@ extension AlternatingTraining {
         settings.tolerance = head.tolerance
         settings.seed = run.settings.seed &+ UInt64(run.state.progress.round)
         var wasStopped = false
+        // The clock of a phase stands still until it ends.
+        let (begun, clock) = (run.trainingSeconds, Stopwatch())
+        var isLate: Bool { run.settings.timeLimit.map { begun + clock.seconds >= $0 } ?? false }
         let result = try watch.measure("convex") { () throws(TorchError) -> FitResult in
             settings.patterns = .network(units: head.units)
             settings.initialNetwork = start
@@ -81,13 +84,18 @@ extension AlternatingTraining {
                     let shown = run.event(nil)
                     let directive = observe(
                         TrainerEvent(
-                            progress: progress, batches: shown.batches, writeCheckpoint: shown.writeCheckpoint,
+                            progress: progress, batches: shown.batches, evaluations: shown.evaluations, writeCheckpoint: shown.writeCheckpoint,
                             model: shown.model))
-                    wasStopped = wasStopped || directive == .stop
-                    return directive
+                    wasStopped = wasStopped || directive == .stop || isLate
+                    return wasStopped ? .stop : .proceed
                 }
         }
         return wasStopped ? nil : result.solution
+    }
+
+    /// Why a solve ended before its end.
+    var cut: Termination {
+        run.settings.timeLimit.map { run.trainingSeconds >= $0 } ?? false ? .timeLimit : .cancelled
     }
 
     /// Features of the rows that solves use.

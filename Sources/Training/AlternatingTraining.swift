@@ -109,7 +109,7 @@ struct AlternatingTraining {
         while !isFinished {
             if run.state.progress.round < dueRounds(run.state.progress.batches) {
                 guard let solution = try solveHead(observe) else {
-                    termination = .cancelled
+                    termination = cut
                     break
                 }
                 let event = noted(solution, try run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
@@ -130,7 +130,7 @@ struct AlternatingTraining {
             if let solution = try solveHead(observe) {
                 _ = noted(solution, try run.evaluated(run.event(nil, phase: "convex"), phase: "convex"))
             } else {
-                termination = .cancelled
+                termination = cut
             }
         }
         run.announceEnd(observe)

@@ -51,6 +51,11 @@ struct StochasticTraining {
             throw SettingError(
                 LanguageModel.name, "predicts is 'every', but the data have one class for a row: it must be 'last'")
         }
+        if settings.augmentation.isActive {
+            guard case .image = problem.input else {
+                throw SettingError("augmentation", "crops and flips images, but the data are none: leave it out")
+            }
+        }
         let dtype: DType = settings.precision == .float64 ? .float64 : .float32
         try Self.requireMemory(module, settings.model, dtype)
         let network = Network(module, seed: settings.seed, dtype: dtype, device: device)
@@ -213,6 +218,7 @@ struct StochasticTraining {
         let before = state.progress.best
         let point = evaluate(phase: phase, gradientNorm: event.progress.gradientNorm)
         event.point = point
+        event.evaluations = evaluations
         event.isBest = state.progress.best != before
         event.progress.validationScore = point.validationScore
         event.progress.testScore = point.testScore
@@ -222,6 +228,8 @@ struct StochasticTraining {
         return event
     }
 
+    private var evaluations: Int { state.progress.history.count { $0.phase != "start" } }
+
     func event(_ outcome: UpdateRule.Outcome?, phase: String = "train") -> TrainerEvent {
         var progress = RunLog.Progress(
             phase: phase, iteration: state.progress.batches, limit: totalBatches, seconds: watch.seconds,
@@ -230,7 +238,7 @@ struct StochasticTraining {
         progress.gradientNorm = outcome?.gradientNorm
         let snapshot = self
         return TrainerEvent(
-            progress: progress, batches: state.progress.batches, writeCheckpoint: { try snapshot.writeCheckpoint($0) },
+            progress: progress, batches: state.progress.batches, evaluations: evaluations, writeCheckpoint: { try snapshot.writeCheckpoint($0) },
             model: { snapshot.model() })
     }
 

@@ -21,6 +21,8 @@ public struct TrainerEvent {
     public var isFinal = false
     /// Batches done: grows throughout a run, resumed or not.
     public var batches: Int
+    /// Evaluations made so far, but for the one before the first step.
+    public var evaluations: Int
     /// Writes a checkpoint to a path, by way of a temporary file.
     public var writeCheckpoint: (String) throws -> Void
     /// Makes the model at hand.

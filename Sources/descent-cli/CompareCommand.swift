@@ -45,7 +45,7 @@ struct CompareCommand: ParsableCommand {
     mutating func run() throws {
         var loaded = try Experiment.load(experiment)
         if let seeds { loaded.seeds = Array(loaded.seeds.prefix(seeds)) }
-        let folder = out ?? "comparisons/" + loaded.name
+        let folder = out ?? "comparisons/" + loaded.folderName
         let plan = try ComparisonPlan(experiment: loaded, file: experiment, folder: folder, data: data)
         let files = try RunFolder(path: folder)
         if !reportOnly {
@@ -98,11 +98,11 @@ struct ComparisonPlan {
         runs = experiment.seeds.flatMap { seed in
             experiment.methods.flatMap { method in
                 method.variants.map { rate, strength in
-                    let name = method.name.map { $0.isLetter || $0.isNumber ? $0 : "-" }
+                    let name = Experiment.folderName(method.name)
                     let part = (rate.map { "-\($0)" } ?? "") + (strength.map { "-penalty\($0)" } ?? "")
                     return Run(
                         method: method, rate: rate, strength: strength, seed: seed,
-                        folder: "\(folder)/runs/\(String(name))\(part)-seed\(seed)")
+                        folder: "\(folder)/runs/\(name)\(part)-seed\(seed)")
                 }
             }
         }
@@ -181,10 +181,13 @@ struct ComparisonPlan {
     }
 
     private func start(_ run: Run) throws -> (process: Process, run: Run, errors: URL) {
-        // What an earlier plan left in the folder is not this run's.
-        if !isDone(run) { try? FileManager.default.removeItem(atPath: run.folder) }
+        let made = try plan(run)
+        // An interrupted run goes on; what an earlier plan left in the folder is not this run's.
+        let isSame = (try? InputFile.bytes(run.folder + "/plan.json")) == made
+        let resumes = try isSame && RunFolder(path: run.folder).hasCheckpoint
         _ = try RunFolder(path: run.folder)
-        try AtomicFile.write(try plan(run), to: run.folder + "/plan.json")
+        unlink(run.folder + "/failure.txt")
+        try AtomicFile.write(made, to: run.folder + "/plan.json")
         if run.method.fit == nil {
             let settings = try experiment.settings(
                 run.method, rate: run.rate, strength: run.strength, seed: run.seed)
@@ -193,7 +196,7 @@ struct ComparisonPlan {
         }
         let process = Process()
         process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = arguments(run)
+        process.arguments = arguments(run) + [resumes ? "--resume" : "--restart"]
         let errors = URL(filePath: run.folder + "/errors.txt")
         try AtomicFile.write([UInt8](), to: errors.path)
         process.standardError = try FileHandle(forWritingTo: errors)

@@ -84,8 +84,14 @@ struct ComparisonResult: Encodable {
         + "deviation over the seeds."
 
     private static func table(_ header: [String], _ rows: [[String]]) -> String {
-        ([header, header.map { _ in "---" }] + rows).map { "| " + $0.joined(separator: " | ") + " |" }
+        ([header, header.map { _ in "---" }] + rows).map { "| " + $0.map(escaped).joined(separator: " | ") + " |" }
             .joined(separator: "\n")
+    }
+
+    /// A text from an experiment's file as a cell: it must neither end the cell nor be markup.
+    private static func escaped(_ text: String) -> String {
+        Console.clean(text).replacing("\n", with: " ").replacing("\\", with: "\\\\").replacing("|", with: "\\|")
+            .replacing("<", with: "&lt;")
     }
 
     private static func percent(_ score: Double) -> String { String(format: "%.2f", 100 * score) }
@@ -101,7 +107,7 @@ struct ComparisonResult: Encodable {
 
     /// The table in Markdown.
     var markdown: String {
-        let scores = "## \(title)\n\n" + Self.table(header, rows) + "\n\n" + legend + "\n"
+        let scores = "## \(Self.escaped(title))\n\n" + Self.table(header, rows) + "\n\n" + legend + "\n"
         guard !structures.isEmpty else { return scores }
         return scores + "\n" + Self.table(structureHeader, structureRows) + "\n\n" + Self.structureLegend + "\n"
     }

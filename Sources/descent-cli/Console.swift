@@ -13,7 +13,20 @@ import Torch
 enum Console {
     static let isTerminal = isatty(STDERR_FILENO) != 0
 
-    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    static func note(_ text: String) { raw(clean(text) + "\n") }
+
+    /// The text without what a terminal would obey: names in files may hold escape sequences.
+    static func clean(_ text: String) -> String {
+        func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
+            switch scalar.value {
+            case 0x09, 0x0A: true
+            case ..<0x20, 0x7F...0x9F, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069: false
+            default: true
+            }
+        }
+        guard !text.unicodeScalars.allSatisfy(isHarmless) else { return text }
+        return String(String.UnicodeScalarView(text.unicodeScalars.map { isHarmless($0) ? $0 : "\u{FFFD}" }))
+    }
 
     /// Says what the data are, and what was decided while they were read.
     static func describe(_ loaded: LoadedData) {
@@ -26,17 +39,56 @@ enum Console {
         for notice in train.notices { note("note: \(notice)") }
     }
 
-    /// Writes to standard output, and fails where it takes no more.
+    /// Writes to standard output, and fails where it takes no more; a reader that has gone ends the program quietly.
     static func result(_ text: String) throws {
-        do {
-            try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
-        } catch {
+        let shown = isatty(STDOUT_FILENO) != 0 ? clean(text) : text
+        let code = write(shown, to: STDOUT_FILENO)
+        if code == EPIPE { exit(141) }
+        guard code == 0 else {
             throw DataError(
-                subject: "standard output", problem: "it cannot be written", advice: "Check the disk, or give --out")
+                subject: "standard output", problem: "it cannot be written (\(String(cString: strerror(code))))",
+                advice: "Check the disk, or give --out")
         }
     }
 
-    static func raw(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    /// Writes a line to standard output, without what a terminal would obey.
+    static func line(_ text: String) throws { try result(clean(text) + "\n") }
+
+    /// Writes to standard error as it is. A run must not end because nobody listens: what cannot be said is left unsaid.
+    static func raw(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+
+    /// Writes all of a text; 0 or an error number.
+    private static func write(_ text: String, to descriptor: Int32) -> Int32 {
+        let bytes = Array(text.utf8)
+        var done = 0
+        while done < bytes.count {
+            let wrote = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + done, bytes.count - done) }
+            if wrote < 0, errno == EINTR { continue }
+            if wrote < 0 { return errno }
+            done += wrote
+        }
+        return 0
+    }
+
+    /// Lets writes to closed pipes and past the limit of a file's size fail, instead of ending the program.
+    static func outliveReaders() {
+        // A closed descriptor's number would be given to the next file that is opened, and messages end up in it.
+        for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
+            // Results that nobody can read are an error: their descriptor takes no writes.
+            _ = open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY)
+        }
+        signal(SIGPIPE, SIG_IGN)
+        #if canImport(Glibc)
+            signal(SIGXFSZ, SIG_IGN)
+        #endif
+        // Help texts are printed by the argument parser.
+        atexit {
+            guard fflush(nil) != 0 else { return }
+            let wasClosed = errno == EPIPE
+            if !wasClosed { Console.note("descent: standard output: it cannot be written. Check the disk.") }
+            _exit(wasClosed ? 141 : 1)
+        }
+    }
 }
 
 /// Renders progress: one line that is rewritten on a terminal, one line every few seconds elsewhere.
@@ -123,7 +175,7 @@ enum Format {
     }
 }
 
-/// Remembers that Ctrl-C or a termination signal came; the run stops at its next check and writes a checkpoint.
+/// Remembers that Ctrl-C, a termination signal or the end of the terminal came; the run stops at its next check and writes a checkpoint.
 enum Interruption {
     nonisolated(unsafe) private static var count: sig_atomic_t = 0
 
@@ -140,8 +192,12 @@ enum Interruption {
         sigemptyset(&wanted)
         sigaddset(&wanted, SIGINT)
         sigaddset(&wanted, SIGTERM)
+        sigaddset(&wanted, SIGHUP)
         sigprocmask(SIG_UNBLOCK, &wanted, nil)
         signal(SIGINT, handler)
         signal(SIGTERM, handler)
+        // A closed terminal; nohup asks to outlive it.
+        let before = signal(SIGHUP, handler)
+        if unsafeBitCast(before, to: Int.self) == 1 { signal(SIGHUP, SIG_IGN) }
     }
 }

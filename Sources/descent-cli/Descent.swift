@@ -7,6 +7,7 @@ import Torch
 enum Main {
     static func main() {
         ThreadPool.useShortSpins()
+        Console.outliveReaders()
         EngineFailure.install()
         DescentCommand.main()
     }

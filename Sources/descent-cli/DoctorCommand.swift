@@ -14,37 +14,37 @@ struct DoctorCommand: ParsableCommand {
 
     mutating func run() throws {
         var problems: [String] = []
-        func row(_ name: String, _ value: String) {
-            print("\(name.padding(toLength: 16, withPad: " ", startingAt: 0))\(value)")
+        func row(_ name: String, _ value: String) throws {
+            try Console.line("\(name.padding(toLength: 16, withPad: " ", startingAt: 0))\(value)")
         }
-        row("descent", Version.text)
-        row("LibTorch", "\(Runtime.version) in \(Runtime.libraryFolder)")
-        row("CPU kernels", Runtime.cpuCapability)
+        try row("descent", Version.text)
+        try row("LibTorch", "\(Runtime.version) in \(Runtime.libraryFolder)")
+        try row("CPU kernels", Runtime.cpuCapability)
         let cores = ProcessInfo.processInfo.activeProcessorCount
-        row("threads", "\(Runtime.threads) of \(cores) cores")
+        try row("threads", "\(Runtime.threads) of \(cores) cores")
         if Runtime.threads < cores {
             problems.append(
                 "Only \(Runtime.threads) of \(cores) cores are used: unset OMP_NUM_THREADS, or give --threads \(cores)."
             )
         }
-        row("memory", Format.bytes(Int(ProcessInfo.processInfo.physicalMemory)))
-        row("CUDA devices", "\(Runtime.cudaDeviceCount)")
+        try row("memory", Format.bytes(Int(ProcessInfo.processInfo.physicalMemory)))
+        try row("CUDA devices", "\(Runtime.cudaDeviceCount)")
         if Runtime.cudaDeviceCount == 0, FileManager.default.fileExists(atPath: "/dev/nvidia0") {
             problems.append(
                 "A GPU is there, but this LibTorch has no CUDA: build with LIBTORCH set to a CUDA LibTorch.")
         }
-        row("self-test", selfTest(&problems))
+        try row("self-test", selfTest(&problems))
         for entry in DatasetCatalogue.all {
             if let path = entry.found(in: data) {
-                row(entry.name, path)
+                try row(entry.name, path)
             } else {
-                row(entry.name, "not found")
+                try row(entry.name, "not found")
                 let remedy = entry.name == "fashion-mnist" ? "run scripts/bootstrap" : "copy its IDX files"
                 problems.append("Data set \(entry.name): \(remedy), or give --data FOLDER or DESCENT_DATA.")
             }
         }
-        print(problems.isEmpty ? "\nEverything is in place." : "\nTo do:")
-        for problem in problems { print("  - \(problem)") }
+        try Console.line(problems.isEmpty ? "\nEverything is in place." : "\nTo do:")
+        for problem in problems { try Console.line("  - \(problem)") }
     }
 
     /// A product and a factorisation with known results, so that a broken engine shows here and not in a model.

@@ -73,10 +73,10 @@ struct Experiment: Codable {
     ///
     /// - Throws: `DataError` naming the file and what is wrong.
     static func load(_ path: String) throws -> Experiment {
-        let text = String(decoding: try InputFile.bytes(path), as: UTF8.self)
+        let tree = try ExperimentFile.read(path)
         let experiment: Experiment
         do {
-            experiment = try YAMLDecoder().decode(Experiment.self, from: text)
+            experiment = try YAMLDecoder().decode(Experiment.self, from: tree)
         } catch {
             throw DataError(
                 subject: path, problem: "is no experiment: \(reason(error))",
@@ -95,7 +95,8 @@ struct Experiment: Codable {
         guard (1...256).contains(experiment.parallel ?? 1), (1...1024).contains(experiment.threads ?? 1) else {
             throw fault("parallel or threads is out of range", "Give 1 to 256 runs, and 1 to 1024 threads")
         }
-        try requireKnown(text, path)
+        try requireKnown(tree, path)
+        if let (problem, advice) = experiment.fault { throw fault(problem, advice) }
         // A mistake must not be found out after hours of other runs.
         for method in experiment.methods where method.fit == nil {
             for (rate, strength) in method.variants {
@@ -110,8 +111,8 @@ struct Experiment: Codable {
     }
 
     /// Refuses names that no part of an experiment has, which a decoder passes over.
-    private static func requireKnown(_ text: String, _ path: String) throws {
-        let tree = try Yams.load(yaml: text) as? [String: Any] ?? [:]
+    private static func requireKnown(_ tree: Node, _ path: String) throws {
+        func names(_ node: Node) -> [String] { node.mapping?.keys.map { $0.string ?? "?" } ?? [] }
         func check(_ names: some Sequence<String>, _ known: [String]) throws {
             for name in names where !known.contains(name) {
                 throw DataError(
@@ -123,10 +124,43 @@ struct Experiment: Codable {
             "name", "title", "data", "test", "target", "classes", "subset", "seeds", "goal", "threads", "parallel",
             "train", "methods",
         ]
-        try check(tree.keys.sorted(), known)
-        for method in tree["methods"] as? [[String: Any]] ?? [] {
-            try check(method.keys.sorted(), ["name", "train", "fit", "rates", "randomRates", "strengths"])
+        try check(names(tree).sorted(), known)
+        for method in tree["methods"]?.sequence ?? [] {
+            try check(names(method).sorted(), ["name", "train", "fit", "rates", "randomRates", "strengths"])
         }
+    }
+
+    /// What no comparison can have, with what to do about it; nil where all is well.
+    private var fault: (problem: String, advice: String)? {
+        if seeds.count > 1000 { return ("it has \(seeds.count) seeds", "Give at most 1000") }
+        for method in methods {
+            if let drawn = method.randomRates {
+                guard (1...1000).contains(drawn.count), drawn.low.isFinite, drawn.high.isFinite else {
+                    return ("randomRates of '\(method.name)' are no rates", "Give 1 to 1000 between finite powers of ten")
+                }
+            }
+            let numbers = (method.rates ?? method.randomRates?.values ?? []) + (method.strengths ?? [])
+            guard numbers.count <= 1000, numbers.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
+                return ("a rate or strength of '\(method.name)' is no number ≥ 0", "Give at most 1000 finite numbers")
+            }
+            let owned = ["--out", "--data", "--resume", "--restart", "--threads", "--seed", "--json"]
+            for flag in (method.fit ?? "").split(separator: " ").map({ $0.prefix { $0 != "=" } }) {
+                guard !owned.contains(String(flag)) else {
+                    return ("'\(flag)' in fit of '\(method.name)' is the comparison's own", "Leave it out")
+                }
+            }
+        }
+        let count = seeds.count * methods.reduce(0) { $0 + $1.variants.count }
+        return count <= 10_000 ? nil : ("it asks for \(count) runs", "Ask for at most 10000")
+    }
+
+    /// The name as a folder's: it must not lead out of the folder of all comparisons.
+    var folderName: String { Self.folderName(name) }
+
+    /// A text as a part of a folder's name.
+    static func folderName(_ text: String) -> String {
+        let name = String(text.prefix(100).map { $0.isLetter || $0.isNumber ? $0 : "-" })
+        return name.isEmpty ? "comparison" : name
     }
 
     private static func reason(_ error: any Error) -> String {

@@ -45,16 +45,24 @@ struct FitCommand: ParsableCommand {
         let estimate = trainer.estimatedBytes(loaded)
         if !isQuiet { announce(loaded, options, estimate) }
         let resume = running.resume ? try folder.readCheckpoint(loaded.train.hash, options.device, arguments) : nil
+        try folder.begin(isResumed: running.resume, discards: running.restart)
+        try folder.writeConfig()
         Interruption.install()
         let renderer = ProgressRenderer(isQuiet: isQuiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
-        let metrics = try folder.openMetrics(appending: running.resume)
+        // A line is of the time before the checkpoint, or is written again.
+        let metrics = try folder.openMetrics(
+            keeping: resume.map { checkpoint in
+                { _, progress in progress.seconds <= checkpoint.history.last?.seconds ?? 0 }
+            })
         var lastCheckpoint = Date()
         var latest: TrainingCheckpoint?
         let (trained, report) = try trainer.fit(loaded, resume: resume) { event in
             renderer.show(event.progress)
             metrics.append(event.progress)
             latest = event.checkpoint ?? latest
-            if let checkpoint = event.checkpoint, Date().timeIntervalSince(lastCheckpoint) > 60 {
+            if let checkpoint = event.checkpoint,
+                Date().timeIntervalSince(lastCheckpoint) >= running.checkpointSeconds
+            {
                 // A failed periodic checkpoint must not end a long run; the final one reports its error.
                 try? folder.writeCheckpoint(checkpoint, loaded.train.hash, arguments)
                 lastCheckpoint = Date()
@@ -65,7 +73,13 @@ struct FitCommand: ParsableCommand {
         renderer.finish()
         var model = trained
         model.facts = Self.facts(report)
-        try folder.writeResults(model: model, report: report, data: loaded, arguments: arguments)
+        do {
+            try folder.writeResults(model: model, report: report, data: loaded)
+        } catch {
+            // The work must not be lost with the disk: resumed, the run ends at once and writes again.
+            if let latest { try? folder.writeCheckpoint(latest, loaded.train.hash, arguments) }
+            throw error
+        }
         let stopped: Set = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue]
         if stopped.contains(report.termination), let latest {
             try folder.writeCheckpoint(latest, loaded.train.hash, arguments)
@@ -84,8 +98,8 @@ struct FitCommand: ParsableCommand {
     private var arguments: [String] {
         var kept: [String] = []
         var skipsNext = false
-        let neutralFlags: Set = ["--resume", "--json", "--quiet", "--require-convergence"]
-        let neutralOptions: Set = ["--out", "--time-limit", "--threads", "--max-iterations"]
+        let neutralFlags: Set = ["--resume", "--restart", "--json", "--quiet", "--require-convergence"]
+        let neutralOptions: Set = ["--out", "--time-limit", "--threads", "--max-iterations", "--checkpoint-seconds"]
         for argument in CommandLine.arguments.dropFirst() {
             if skipsNext {
                 skipsNext = false
@@ -142,11 +156,11 @@ struct FitCommand: ParsableCommand {
         return options
     }
 
-    private func announce(_ loaded: LoadedData, _ options: FitOptions, _ estimate: Int) {
+    private func announce(_ loaded: LoadedData, _ options: FitOptions, _ estimate: Double) {
         Console.describe(loaded)
         Console.note(
             "\(options.hasBias ? "with" : "without") bias column, \(options.convex.formulation.rawValue) formulation, "
-                + "\(Runtime.threads) threads on \(options.device), about \(Format.bytes(estimate)) of memory")
+                + "\(Runtime.threads) threads on \(options.device), about \(Format.bytes(Int(min(1e18, estimate)))) of memory")
     }
 
     private static func facts(_ report: FitReport) -> [String: String] {

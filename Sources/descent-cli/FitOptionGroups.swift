@@ -157,7 +157,9 @@ struct ModelOptions: ParsableArguments {
             let names = LossCatalogue.all.map { type(of: $0).name }.joined(separator: ", ")
             throw ValidationError("--loss \(loss): there is no such loss. Choose one of \(names).")
         }
-        if let neurons, neurons < 1 { throw ValidationError("--neurons \(neurons): give at least 1.") }
+        if let neurons, !(1...1_000_000_000).contains(neurons) {
+            throw ValidationError("--neurons \(neurons): give a number from 1 to 1000000000.")
+        }
         if let epochs, !(epochs > 0 && epochs <= 1e6) {
             throw ValidationError("--epochs \(epochs): give a number above 0, at most 1000000.")
         }
@@ -165,8 +167,8 @@ struct ModelOptions: ParsableArguments {
         if gates != nil, patterns != nil {
             throw ValidationError("--gates and --patterns both name patterns: give one.")
         }
-        if let patterns, let count = Int(patterns), count < 1 {
-            throw ValidationError("--patterns \(patterns): give at least 1.")
+        if let patterns, let count = Int(patterns), !(1...1_000_000_000).contains(count) {
+            throw ValidationError("--patterns \(patterns): give a number from 1 to 1000000000.")
         }
     }
 
@@ -268,7 +270,10 @@ struct SolverOptions: ParsableArguments {
             throw ValidationError("--max-iterations \(maxIterations): give at least 1.")
         }
         if let timeLimit, !(timeLimit > 0) { throw ValidationError("--time-limit \(timeLimit): give seconds above 0.") }
-        if let rho, !(rho > 0 && rho.isFinite) { throw ValidationError("--rho \(rho): give a number above 0.") }
+        // Beyond this, multipliers leave the range of single precision.
+        if let rho, !(1e-12...1e12).contains(rho) {
+            throw ValidationError("--rho \(rho): give a number from 1e-12 to 1e12.")
+        }
         if let rank, rank < 0 { throw ValidationError("--rank \(rank): give 0 or more.") }
     }
 
@@ -322,6 +327,14 @@ struct RunOptions: ParsableArguments {
     @Flag(help: "Continue the interrupted run in the run folder, with the same other arguments.")
     var resume = false
 
+    @Flag(help: "Start again where the run folder holds the checkpoint of an interrupted run, and discard that.")
+    var restart = false
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Least seconds between checkpoints, which are written after evaluations.", valueName: "seconds"))
+    var checkpointSeconds = 30.0
+
     @Flag(help: "Print one JSON object on standard output.")
     var json = false
 
@@ -332,5 +345,9 @@ struct RunOptions: ParsableArguments {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads \(threads): give a number from 1 to 1024.")
         }
+        if !(checkpointSeconds >= 0 && checkpointSeconds.isFinite) {
+            throw ValidationError("--checkpoint-seconds \(checkpointSeconds): give a number of seconds from 0 on.")
+        }
+        if resume, restart { throw ValidationError("--resume and --restart exclude each other: give one.") }
     }
 }

@@ -82,13 +82,13 @@ struct ListCommand: ParsableCommand {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            print(String(decoding: try encoder.encode(Dictionary(uniqueKeysWithValues: parts)), as: UTF8.self))
+            try Console.line(String(decoding: try encoder.encode(Dictionary(uniqueKeysWithValues: parts)), as: UTF8.self))
             return
         }
         for (title, entries) in parts {
-            print(title)
+            try Console.line(title)
             for entry in entries {
-                print("  \(entry.name.padding(toLength: 24, withPad: " ", startingAt: 0))\(entry.summary)")
+                try Console.line("  \(entry.name.padding(toLength: 24, withPad: " ", startingAt: 0))\(entry.summary)")
             }
         }
     }

@@ -39,6 +39,7 @@ struct PredictCommand: ParsableCommand {
         request.dataFolder = data
         request.encoding = model.encoding
         request.task = model.task
+        request.isForPrediction = true
         let read = try loadData(request)
         let loaded = read.test ?? read.train
         let outputs = try model.outputs(loaded.features)

@@ -7,10 +7,19 @@ import Torch
 import Training
 
 /// The folder of one run: model, report, metrics, page and checkpoint.
+///
+/// Nothing in it is deleted that no run of Descent wrote, and no two processes write in it at a time.
 struct RunFolder {
     let path: String
     /// Whether this run made the folder.
     private let isNew: Bool
+    /// Held until the run ends.
+    private let lock: FolderLock?
+
+    /// What a run writes, TensorBoard's events and the checkpoint aside.
+    private static let results = [
+        "model.safetensors", "best.safetensors", "report.json", "report.html", "metrics.jsonl", "config.json",
+    ]
 
     /// Creates the folder and checks that files can be written there, before any time is spent.
     init(path: String) throws {
@@ -24,12 +33,46 @@ struct RunFolder {
                 advice: "Give another folder with --out")
         }
         do {
+            lock = try FolderLock(path)
             try AtomicFile.write([UInt8](), to: path + "/.probe")
         } catch {
-            discardIfNew()
+            if isNew { rmdir(path) }
             throw error
         }
-        try? FileManager.default.removeItem(atPath: path + "/.probe")
+        unlink(path + "/.probe")
+        // The lock is held: what is left there is of processes that were killed.
+        for folder in [path, path + "/checkpoint"] { AtomicFile.removeTemporaries(in: folder) }
+    }
+
+    /// Whether the files in the folder are of an earlier run of Descent.
+    private var isOurs: Bool {
+        struct Config: Decodable { var command: [String] }
+        guard let data = FileManager.default.contents(atPath: path + "/config.json"),
+            let config = try? JSONDecoder().decode(Config.self, from: data)
+        else { return false }
+        return config.command.first == "descent"
+    }
+
+    /// Makes room for a run: what an earlier one left goes, but for its checkpoint, which has to be asked for.
+    ///
+    /// - Parameters:
+    ///   - isResumed: whether the run goes on from the checkpoint.
+    ///   - discards: whether a checkpoint may go.
+    func begin(isResumed: Bool, discards: Bool) throws {
+        let present = Self.results.filter { FileManager.default.fileExists(atPath: path + "/" + $0) }
+        guard present.isEmpty || isOurs else {
+            throw DataError(
+                subject: path, problem: "holds '\(present[0])', and no run of Descent wrote it",
+                advice: "Give another folder with --out")
+        }
+        guard !isResumed else { return }
+        guard discards || checkpoints.isEmpty else {
+            throw DataError(
+                subject: path, problem: "holds the checkpoint of an interrupted run",
+                advice: "Continue it with --resume, or discard it with --restart")
+        }
+        removeCheckpoint()
+        removeResults()
     }
 
     /// Makes the folder and those above it; 0 or an error number.
@@ -48,17 +91,27 @@ struct RunFolder {
 
     /// Removes the folder of a run that failed, unless it was there before, or holds a checkpoint or a model.
     func discardIfNew() {
-        let checkpoints = (try? FileManager.default.contentsOfDirectory(atPath: path + "/checkpoint")) ?? []
         let hasModel = FileManager.default.fileExists(atPath: path + "/best.safetensors")
         guard isNew, checkpoints.isEmpty, !hasModel else { return }
-        try? FileManager.default.removeItem(atPath: path)
+        removeCheckpoint()
+        removeResults()
+        lock?.removeFile()
+        // It stays where anything else is in it.
+        rmdir(path)
+    }
+
+    /// Removes what a run writes.
+    private func removeResults() {
+        let events = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
+            .filter { $0.hasPrefix("events.out.tfevents.") && $0.contains(".descent") }
+        for name in Self.results + events { unlink(path + "/" + name) }
     }
 
     /// A folder name for a data set or file.
     static func safeName(_ name: String) -> String {
         let base = (name as NSString).lastPathComponent
         let stem = (base as NSString).deletingPathExtension
-        return stem.isEmpty ? "run" : stem
+        return stem.isEmpty || stem.hasPrefix(".") ? "run" : stem
     }
 
     private var checkpointPath: String { path + "/checkpoint/state.safetensors" }
@@ -89,20 +142,52 @@ struct RunFolder {
         try CheckpointFile.write(checkpoint, arguments: arguments, dataHash: dataHash, to: checkpointPath)
     }
 
-    func removeCheckpoint() { try? FileManager.default.removeItem(atPath: path + "/checkpoint") }
+    /// The checkpoints that are there: those of `descent fit` and of `descent train`.
+    private var checkpoints: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path + "/checkpoint")) ?? []).filter { name in
+            name == "state.safetensors" || (name.hasPrefix("step-") && name.hasSuffix(".safetensors"))
+        }
+    }
 
-    func openMetrics(appending: Bool) throws -> MetricsLog {
+    /// Whether an interrupted run left a checkpoint.
+    var hasCheckpoint: Bool { !checkpoints.isEmpty }
+
+    /// Removes the checkpoints, and their folder where nothing else is in it.
+    func removeCheckpoint() {
+        for name in checkpoints { unlink(path + "/checkpoint/" + name) }
+        rmdir(path + "/checkpoint")
+    }
+
+    /// Opens the log of the run.
+    ///
+    /// - Parameter isKept: of a resumed run, whether a line belongs to what was done before its checkpoint.
+    func openMetrics(keeping isKept: ((Int, RunLog.Progress) -> Bool)? = nil) throws -> MetricsLog {
         let file = path + "/metrics.jsonl"
-        if !appending { try AtomicFile.write([UInt8](), to: file) }
+        var kept: [UInt8] = []
+        if let isKept {
+            let lines = (FileManager.default.contents(atPath: file) ?? Data()).split(separator: UInt8(ascii: "\n"))
+            var position = 0
+            // A killed process may have left half a line.
+            for line in lines {
+                guard let progress = try? JSONDecoder.report.decode(RunLog.Progress.self, from: line) else { continue }
+                if isKept(position, progress) { kept += line + [UInt8(ascii: "\n")] }
+                position += 1
+            }
+        }
+        try AtomicFile.write(kept, to: file)
         return MetricsLog(path: file)
     }
 
-    /// Writes what trains the run again.
-    func writeConfig(_ settings: TrainingSettings) throws {
-        let config = ConfigFile(
-            command: ["descent"] + CommandLine.arguments.dropFirst(), version: Version.text, torch: Runtime.version,
-            training: settings)
-        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: path + "/config.json")
+    /// Writes what made the run: its settings, too, where it is one of `descent train`.
+    func writeConfig(_ settings: TrainingSettings? = nil) throws {
+        let command = ["descent"] + CommandLine.arguments.dropFirst()
+        let encoder = JSONEncoder.report
+        let bytes =
+            try settings.map {
+                try encoder.encode(
+                    ConfigFile(command: command, version: Version.text, torch: Runtime.version, training: $0))
+            } ?? encoder.encode(["command": command, "version": [Version.text], "torch": [Runtime.version]])
+        try AtomicFile.write([UInt8](bytes), to: path + "/config.json")
     }
 
     /// Writes the numbers and the page of a training run.
@@ -118,14 +203,11 @@ struct RunFolder {
         try AtomicFile.write(Array(result.page().utf8), to: path + "/comparison.html")
     }
 
-    func writeResults(model: TrainedModel, report: FitReport, data: LoadedData, arguments: [String]) throws {
+    func writeResults(model: TrainedModel, report: FitReport, data: LoadedData) throws {
         let numbers = [UInt8](try JSONEncoder.report.encode(report))
-        let config = ["command": ["descent"] + arguments, "version": [Version.text], "torch": [Runtime.version]]
-        let command = [UInt8](try JSONEncoder.report.encode(config))
         let page = try ReportPage(model: model, report: report, data: data).render()
         try model.save(to: path + "/model.safetensors")
         try AtomicFile.write(numbers, to: path + "/report.json")
-        try AtomicFile.write(command, to: path + "/config.json")
         try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
     }
 }
@@ -138,6 +220,32 @@ extension JSONEncoder {
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         return encoder
+    }
+}
+
+/// Keeps a second process out of a run folder for as long as this value lives, or the process.
+final class FolderLock {
+    private let path: String
+    private let descriptor: Int32
+
+    /// - Throws: `DataError` where another process holds the lock.
+    init(_ folder: String) throws {
+        path = folder + "/.lock"
+        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+        // Where there are no locks, as on some network file systems, there is no protection either.
+        if descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+            close(descriptor)
+            throw DataError(
+                subject: folder, problem: "another run is writing there", advice: "Wait for it, or give another --out")
+        }
+    }
+
+    /// Removes the file, while the lock is still held.
+    func removeFile() { unlink(path) }
+
+    deinit {
+        removeFile()
+        if descriptor >= 0 { close(descriptor) }
     }
 }
 

@@ -32,6 +32,12 @@ struct ShrinkCommand: ParsableCommand {
     var threads: Int?
     @Flag(help: "Print one JSON object on standard output.") var json = false
 
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads \(threads): give a number from 1 to 1024.")
+        }
+    }
+
     mutating func run() throws {
         if let threads { Runtime.threads = threads }
         let path = ModelPath.resolve(model)
@@ -67,7 +73,7 @@ struct ShrinkCommand: ParsableCommand {
         guard let source = source ?? model.facts["data"] else { return nil }
         var request = DataRequest(source: source)
         request.dataFolder = data
-        (request.encoding, request.task) = (model.encoding, model.task)
+        (request.encoding, request.task, request.isForPrediction) = (model.encoding, model.task, true)
         let read = try loadData(request)
         return read.test ?? read.train
     }

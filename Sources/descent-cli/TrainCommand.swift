@@ -191,7 +191,7 @@ struct TrainingSession {
         let (trained, report) = try trainer.fit(loaded, resumingFrom: resume) { event in
             do {
                 // Only now are the settings known to be good: what an earlier run left goes no sooner.
-                if logs == nil { logs = try begin(checkpoints) }
+                if logs == nil { logs = try begin(event) }
             } catch {
                 failure = error
                 return .stop
@@ -203,7 +203,7 @@ struct TrainingSession {
                 logs?.metrics.append(event.progress)
                 try? logs?.board.add(step: point.step, scalars: point.scalars)
                 if event.isBest { try? event.model().save(to: folder.path + "/best.safetensors") }
-                if Date().timeIntervalSince(lastCheckpoint) >= options.checkpointSeconds {
+                if Date().timeIntervalSince(lastCheckpoint) >= running.checkpointSeconds {
                     // A failed periodic checkpoint must not end a long run; the final one reports its error.
                     try? checkpoints.write(event)
                     lastCheckpoint = Date()
@@ -220,15 +220,17 @@ struct TrainingSession {
         model.facts["data"] = source
         try model.save(to: folder.path + "/model.safetensors")
         try folder.write(report, page: try TrainingPage(report: report, data: loaded, model: model).render())
-        if !isCut { checkpoints.removeAll() }
+        if !isCut { folder.removeCheckpoint() }
         return report
     }
 
     /// Opens the logs, and clears away what an earlier run in the folder left.
-    private func begin(_ checkpoints: CheckpointFolder) throws -> (MetricsLog, TensorBoardWriter) {
-        if !running.resume { checkpoints.removeAll() }
+    private func begin(_ first: TrainerEvent) throws -> (MetricsLog, TensorBoardWriter) {
+        try folder.begin(isResumed: running.resume, discards: running.restart)
         try folder.writeConfig(settings)
-        return (try folder.openMetrics(appending: running.resume), try TensorBoardWriter(folder: folder.path))
+        let lines = first.evaluations - (first.point == nil ? 0 : 1)
+        let metrics = try folder.openMetrics(keeping: running.resume ? { position, _ in position < lines } : nil)
+        return (metrics, try TensorBoardWriter(folder: folder.path))
     }
 
     private func announce() {
@@ -293,8 +295,6 @@ struct CheckpointFolder {
         let number = String(event.batches)
         let padded = String(repeating: "0", count: max(0, 10 - number.count)) + number
         try event.writeCheckpoint("\(path)/step-\(padded).safetensors")
-        for old in files.dropLast(keeps) { try? FileManager.default.removeItem(atPath: path + "/" + old) }
+        for old in files.dropLast(keeps) { unlink(path + "/" + old) }
     }
-
-    func removeAll() { try? FileManager.default.removeItem(atPath: path) }
 }

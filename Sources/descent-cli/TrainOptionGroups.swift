@@ -183,12 +183,6 @@ struct OptimizationOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: ArgumentHelp("Latest checkpoints to keep.", valueName: "number"))
     var keep = 1
 
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp(
-            "Least seconds between checkpoints, which are written after evaluations.", valueName: "seconds"))
-    var checkpointSeconds = 30.0
-
     func validate() throws {
         func require(_ holds: Bool, _ text: String) throws { if !holds { throw ValidationError(text) } }
         try require(epochs > 0 && epochs <= 1e6, "--epochs \(epochs): give a number above 0, at most 1000000.")
