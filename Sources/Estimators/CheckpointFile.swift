@@ -95,9 +95,16 @@ public enum CheckpointFile {
             w: file["w"] == nil ? nil : try tensor("w"), z: try tensor("z"), mu: try tensor("mu"),
             fitted: try tensor("fitted"), rho: header.rho, iteration: header.iteration,
             innerIterations: header.innerIterations)
-        let initial =
-            header.initialUnits
-            ? TwoLayerNetwork(hidden: try tensor("initial.hidden"), output: try tensor("initial.output")) : nil
+        var initial: TwoLayerNetwork?
+        if header.initialUnits {
+            let (hidden, output) = (try tensor("initial.hidden"), try tensor("initial.output"))
+            guard hidden.rank == 2, output.rank == 2, hidden.shape[1] == output.shape[0] else {
+                throw InterchangeError(
+                    path: path, problem: "is a damaged checkpoint: its first network has layers that do not fit",
+                    advice: "Start the run again")
+            }
+            initial = TwoLayerNetwork(hidden: hidden, output: output)
+        }
         let fit = FitCheckpoint(
             patterns: ActivationPatterns(gates: try tensor("gates"), mask: try tensor("mask"), kept: header.kept),
             directions: file["directions"] == nil ? nil : try tensor("directions"), state: state, round: header.round,

@@ -17,7 +17,7 @@ public struct Adafactor: TensorOptimizer {
     public static let hyperparameters: [Hyperparameter] = [
         .lr, Hyperparameter("beta2_decay", .any, "power of the step number in the decay of the second moment"),
         Hyperparameter("eps", .floors, "floors of the squared gradient (null: machine precision) and parameter size"),
-        Hyperparameter("d", .above(0), "largest root mean square of a step"), .decoupledWeightDecay,
+        Hyperparameter("d", .above(0), "largest root mean square of a step"), .decoupledWeightDecay, .maximize,
     ]
 
     /// Learning rate.
@@ -30,9 +30,11 @@ public struct Adafactor: TensorOptimizer {
     public var d = 1.0
     /// Decoupled weight decay.
     public var weightDecay = 0.0
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, eps, d
+        case lr, maximize, eps, d
         case beta2Decay = "beta2_decay"
         case weightDecay = "weight_decay"
     }

@@ -15,7 +15,7 @@ public struct Adam: TensorOptimizer {
     public static let citation = "Kingma and Ba, ICLR 2015, arXiv:1412.6980, Algorithm 1"
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
-        .lr, .betas, .eps, .weightDecay, Hyperparameter("amsgrad", .flag, "keep the largest second moment"),
+        .lr, .betas, .eps, .weightDecay, Hyperparameter("amsgrad", .flag, "keep the largest second moment"), .maximize,
     ]
 
     /// Learning rate.
@@ -28,9 +28,11 @@ public struct Adam: TensorOptimizer {
     public var weightDecay = 0.0
     /// Whether the largest second moment so far is kept.
     public var amsgrad = false
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps, amsgrad
+        case lr, maximize, betas, eps, amsgrad
         case weightDecay = "weight_decay"
     }
 
@@ -55,7 +57,7 @@ public struct AdamW: TensorOptimizer {
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         .lr, .betas, .eps, .decoupledWeightDecay,
-        Hyperparameter("amsgrad", .flag, "keep the largest second moment"),
+        Hyperparameter("amsgrad", .flag, "keep the largest second moment"), .maximize,
     ]
 
     /// Learning rate.
@@ -68,9 +70,11 @@ public struct AdamW: TensorOptimizer {
     public var weightDecay = 1e-2
     /// Whether the largest second moment so far is kept.
     public var amsgrad = false
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps, amsgrad
+        case lr, maximize, betas, eps, amsgrad
         case weightDecay = "weight_decay"
     }
 
@@ -101,6 +105,9 @@ public struct AMSGrad: TensorOptimizer {
         get { adam.lr }
         set { adam.lr = newValue }
     }
+
+    /// Whether to climb.
+    public var maximize: Bool { adam.maximize }
 
     /// Creates the default optimizer.
     public init() { adam.amsgrad = true }

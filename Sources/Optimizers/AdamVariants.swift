@@ -16,7 +16,7 @@ public struct NAdam: TensorOptimizer {
     public static let hyperparameters: [Hyperparameter] = [
         .lr, .betas, .eps, .weightDecay,
         Hyperparameter("momentum_decay", .atLeast(0), "ψ of the momentum schedule"),
-        Hyperparameter("decoupled_weight_decay", .flag, "decay weights as AdamW does"),
+        Hyperparameter("decoupled_weight_decay", .flag, "decay weights as AdamW does"), .maximize,
     ]
 
     /// Learning rate.
@@ -31,9 +31,11 @@ public struct NAdam: TensorOptimizer {
     public var momentumDecay = 4e-3
     /// Whether weights decay as in AdamW.
     public var decoupledWeightDecay = false
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps
+        case lr, maximize, betas, eps
         case weightDecay = "weight_decay"
         case momentumDecay = "momentum_decay"
         case decoupledWeightDecay = "decoupled_weight_decay"
@@ -75,7 +77,7 @@ public struct RAdam: TensorOptimizer {
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         .lr, .betas, .eps, .weightDecay,
-        Hyperparameter("decoupled_weight_decay", .flag, "decay weights as AdamW does"),
+        Hyperparameter("decoupled_weight_decay", .flag, "decay weights as AdamW does"), .maximize,
     ]
 
     /// Learning rate.
@@ -88,9 +90,11 @@ public struct RAdam: TensorOptimizer {
     public var weightDecay = 0.0
     /// Whether weights decay as in AdamW.
     public var decoupledWeightDecay = false
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps
+        case lr, maximize, betas, eps
         case weightDecay = "weight_decay"
         case decoupledWeightDecay = "decoupled_weight_decay"
     }
@@ -129,7 +133,7 @@ public struct Adamax: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Kingma and Ba, ICLR 2015, arXiv:1412.6980, Algorithm 2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.lr, .betas, .eps, .weightDecay]
+    public static let hyperparameters: [Hyperparameter] = [.lr, .betas, .eps, .weightDecay, .maximize]
 
     /// Learning rate.
     public var lr = 2e-3
@@ -139,9 +143,11 @@ public struct Adamax: TensorOptimizer {
     public var eps = 1e-8
     /// L2 penalty.
     public var weightDecay = 0.0
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps
+        case lr, maximize, betas, eps
         case weightDecay = "weight_decay"
     }
 

@@ -13,7 +13,7 @@ public struct Adagrad: TensorOptimizer {
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         .lr, Hyperparameter("lr_decay", .atLeast(0), "decay of the learning rate with the steps"), .weightDecay,
-        Hyperparameter("initial_accumulator_value", .atLeast(0), "start of the sum of squares"), .eps,
+        Hyperparameter("initial_accumulator_value", .atLeast(0), "start of the sum of squares"), .eps, .maximize,
     ]
 
     /// Learning rate.
@@ -26,9 +26,11 @@ public struct Adagrad: TensorOptimizer {
     public var initialAccumulatorValue = 0.0
     /// Added to the denominator.
     public var eps = 1e-10
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, eps
+        case lr, maximize, eps
         case lrDecay = "lr_decay"
         case weightDecay = "weight_decay"
         case initialAccumulatorValue = "initial_accumulator_value"
@@ -57,7 +59,7 @@ public struct Adadelta: TensorOptimizer {
     public static let citation = "Zeiler 2012, arXiv:1212.5701, Algorithm 1"
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("rho", .share, "decay rate of the means of squares"), .eps, .weightDecay,
+        .lr, Hyperparameter("rho", .share, "decay rate of the means of squares"), .eps, .weightDecay, .maximize,
     ]
 
     /// Learning rate.
@@ -68,9 +70,11 @@ public struct Adadelta: TensorOptimizer {
     public var eps = 1e-6
     /// L2 penalty.
     public var weightDecay = 0.0
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, rho, eps
+        case lr, maximize, rho, eps
         case weightDecay = "weight_decay"
     }
 
@@ -100,7 +104,7 @@ public struct RMSprop: TensorOptimizer {
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         .lr, Hyperparameter("alpha", .decay, "decay rate of the mean of squares"), .eps, .weightDecay, .momentum,
-        Hyperparameter("centered", .flag, "scale by the variance instead of the mean square"),
+        Hyperparameter("centered", .flag, "scale by the variance instead of the mean square"), .maximize,
     ]
 
     /// Learning rate.
@@ -115,9 +119,11 @@ public struct RMSprop: TensorOptimizer {
     public var momentum = 0.0
     /// Whether the variance scales the gradient.
     public var centered = false
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, alpha, eps, momentum, centered
+        case lr, maximize, alpha, eps, momentum, centered
         case weightDecay = "weight_decay"
     }
 

@@ -14,7 +14,7 @@ public struct AveragedSGD: TensorOptimizer, AveragingOptimizer {
     public static let hyperparameters: [Hyperparameter] = [
         .lr, Hyperparameter("lambd", .atLeast(0), "decay of the weights, times the rate"),
         Hyperparameter("alpha", .atLeast(0), "power of the decay of the rate"),
-        Hyperparameter("t0", .atLeast(0), "step at which averaging starts"), .weightDecay,
+        Hyperparameter("t0", .atLeast(0), "step at which averaging starts"), .weightDecay, .maximize,
     ]
 
     /// Learning rate.
@@ -27,9 +27,11 @@ public struct AveragedSGD: TensorOptimizer, AveragingOptimizer {
     public var t0 = 1e6
     /// L2 penalty.
     public var weightDecay = 0.0
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, lambd, alpha, t0
+        case lr, maximize, lambd, alpha, t0
         case weightDecay = "weight_decay"
     }
 

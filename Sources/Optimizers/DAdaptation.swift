@@ -145,6 +145,8 @@ public struct Prodigy: Optimizer {
         .lr, .betas, .eps, .decoupledWeightDecay, Hyperparameter("d0", .above(0), "first estimate of the distance"),
         Hyperparameter("d_coef", .above(0), "factor of the estimate"),
         Hyperparameter("growth_rate", .atLeast(1), "largest growth of d in one step"),
+        Hyperparameter("safeguard_warmup", .flag, "keep the rate out of the estimate's denominator, for warm-ups"),
+        Hyperparameter("slice_p", .count(1), "estimate from every p-th entry of a tensor, with less memory"),
     ]
 
     /// Factor of the estimated rate.
@@ -161,12 +163,24 @@ public struct Prodigy: Optimizer {
     public var dCoef = 1.0
     /// Largest growth of d in one step.
     public var growthRate = 1e300
+    /// Whether the rate stays out of the estimate's denominator, as suits a warm-up.
+    public var safeguardWarmup = false
+    /// Distance of the entries that the estimate looks at, in C order.
+    public var sliceP = 1
 
     private enum CodingKeys: String, CodingKey {
         case lr, betas, eps, d0
         case weightDecay = "weight_decay"
         case dCoef = "d_coef"
         case growthRate = "growth_rate"
+        case safeguardWarmup = "safeguard_warmup"
+        case sliceP = "slice_p"
+    }
+
+    /// The entries that the estimate looks at.
+    private func slice(_ x: Tensor) -> Tensor {
+        guard sliceP > 1 else { return x }
+        return x.reshaped(-1).gathering(Array(stride(from: 0, to: x.count, by: sliceP)))
     }
 
     /// Creates the default optimizer.
@@ -184,12 +198,14 @@ public struct Prodigy: Optimizer {
         for i in parameters.indices {
             let g = gradients[i]
             let zero = { Tensor.zeros(like: g) }
-            let x0 = state.slots[i].take("x0", parameters[i] + 0)
-            numerator += d / d0 * rate * g.dot(x0 - parameters[i])
+            let part = slice(g)
+            let x0 = state.slots[i].take("x0", slice(parameters[i]) + 0)
+            numerator += d / d0 * rate * part.dot(x0 - slice(parameters[i]))
             let m = (state.slots[i].take("exp_avg", zero()) * betas[0]).adding(g, scaledBy: d * (1 - betas[0]))
             let v = (state.slots[i].take("exp_avg_sq", zero()) * betas[1])
                 .adding(g.squared(), scaledBy: d * d * (1 - betas[1]))
-            let s = (state.slots[i].take("s", zero()) * beta3).adding(g, scaledBy: d / d0 * rate)
+            let s = (state.slots[i].take("s", Tensor.zeros(like: part)) * beta3)
+                .adding(part, scaledBy: d / d0 * (safeguardWarmup ? d : rate))
             denominator += s.absolute().sumInDouble()
             state.slots[i].tensors = ["x0": x0, "exp_avg": m, "exp_avg_sq": v, "s": s]
         }

@@ -34,6 +34,9 @@ extension Optimizer {
 
 /// An optimizer that treats each tensor by itself.
 public protocol TensorOptimizer: Optimizer {
+    /// Whether to climb: the gradient is negated before anything reads it, so that weight decay still shrinks.
+    var maximize: Bool { get }
+
     /// Moves one parameter.
     ///
     /// - Parameters:
@@ -43,11 +46,15 @@ public protocol TensorOptimizer: Optimizer {
 }
 
 extension TensorOptimizer {
+    /// Optimizers without the hyperparameter descend.
+    public var maximize: Bool { false }
+
     /// Updates every tensor by itself.
     public func step(_ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState) {
         state.begin(parameters, gradients)
         for index in parameters.indices {
-            update(&parameters[index], gradient: gradients[index], slot: &state.slots[index], t: state.step)
+            let gradient = maximize ? -gradients[index] : gradients[index]
+            update(&parameters[index], gradient: gradient, slot: &state.slots[index], t: state.step)
         }
     }
 }

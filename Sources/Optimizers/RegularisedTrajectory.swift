@@ -107,6 +107,9 @@ struct RegularisedTrajectory: Decodable {
             return (settings, isNuclear ? 1e-7 : 1e-11)
         }
         settings["solver"] = .word("proximal_gradient")
+        // Where a file does not say, the published codes' defaults hold, which are not ours.
+        settings["max_iters"] = settings["max_iters"] ?? .number(100)
+        settings["rtol"] = settings["rtol"] ?? .number(1e-8)
         // The release weighs the smooth part by the number of groups and stops too early: the file holds its error.
         return (settings, words.contains("exp") ? 1e-11 : 1)
     }

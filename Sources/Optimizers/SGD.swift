@@ -15,7 +15,7 @@ public struct SGD: TensorOptimizer {
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         .lr, .momentum, Hyperparameter("dampening", .share, "share of the gradient kept out of the momentum"),
-        Hyperparameter("nesterov", .flag, "look ahead along the momentum"), .weightDecay,
+        Hyperparameter("nesterov", .flag, "look ahead along the momentum"), .weightDecay, .maximize,
     ]
 
     /// Learning rate.
@@ -28,9 +28,11 @@ public struct SGD: TensorOptimizer {
     public var nesterov = false
     /// L2 penalty.
     public var weightDecay = 0.0
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, momentum, dampening, nesterov
+        case lr, maximize, momentum, dampening, nesterov
         case weightDecay = "weight_decay"
     }
 

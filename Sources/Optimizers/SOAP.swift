@@ -5,8 +5,8 @@ import Torch
 /// SOAP (Vyas et al. 2025, Algorithm 3): Adam in the eigenbasis of Shampoo's preconditioners.
 ///
 /// The first step only starts the preconditioners. The basis is refreshed by one step of orthogonal iteration, a QR
-/// factorisation, every `precondition_frequency` steps. Vectors, and sides above `max_precondition_dim`, stay in their
-/// own coordinates: for them SOAP is Adam.
+/// factorisation, every `precondition_frequency` steps. Sides above `max_precondition_dim`, and vectors unless `precondition_1d`
+/// is on, stay in their own coordinates: for them SOAP is Adam.
 public struct SOAP: TensorOptimizer {
     /// Name on the command line.
     public static let name = "soap"
@@ -19,6 +19,7 @@ public struct SOAP: TensorOptimizer {
         .lr, .betas, .eps, .decoupledWeightDecay,
         Hyperparameter("precondition_frequency", .count(1), "steps between new bases"),
         Hyperparameter("max_precondition_dim", .count(1), "longest side with a basis of its own"),
+        Hyperparameter("precondition_1d", .flag, "give vectors a basis of their own, too"),
     ]
 
     /// Learning rate.
@@ -33,12 +34,15 @@ public struct SOAP: TensorOptimizer {
     public var preconditionFrequency = 10
     /// Longest side with a basis of its own.
     public var maxPreconditionDim = 10_000
+    /// Whether vectors have a basis of their own, too.
+    public var precondition1d = false
 
     private enum CodingKeys: String, CodingKey {
         case lr, betas, eps
         case weightDecay = "weight_decay"
         case preconditionFrequency = "precondition_frequency"
         case maxPreconditionDim = "max_precondition_dim"
+        case precondition1d = "precondition_1d"
     }
 
     /// Creates the default optimizer.
@@ -46,7 +50,7 @@ public struct SOAP: TensorOptimizer {
 
     /// Moves one parameter.
     public func update(_ parameter: inout Tensor, gradient: Tensor, slot: inout Slot, t: Int) {
-        let sides = gradient.rank < 2 ? [] : (0..<gradient.rank).filter { gradient.shape[$0] <= maxPreconditionDim }
+        let sides = gradient.rank < (precondition1d ? 1 : 2) ? [] : (0..<gradient.rank).filter { gradient.shape[$0] <= maxPreconditionDim }
         guard t > 1 else {
             for side in sides { accumulate(gradient, side: side, slot: &slot) }
             for side in sides { slot.tensors["q\(side)"] = eigenbasis(slot.tensors["gg\(side)"]) }

@@ -53,7 +53,7 @@ public struct Rprop: TensorOptimizer {
     /// The hyperparameters with their ranges.
     public static let hyperparameters: [Hyperparameter] = [
         .lr, Hyperparameter("etas", .shrinkAndGrow, "factors of the step size where signs differ and agree"),
-        Hyperparameter("step_sizes", .interval, "smallest and largest step size"),
+        Hyperparameter("step_sizes", .interval, "smallest and largest step size"), .maximize,
     ]
 
     /// First step size.
@@ -62,9 +62,11 @@ public struct Rprop: TensorOptimizer {
     public var etas = [0.5, 1.2]
     /// Smallest and largest step size.
     public var stepSizes = [1e-6, 50.0]
+    /// Whether to climb.
+    public var maximize = false
 
     private enum CodingKeys: String, CodingKey {
-        case lr, etas
+        case lr, maximize, etas
         case stepSizes = "step_sizes"
     }
 

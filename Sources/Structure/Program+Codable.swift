@@ -85,7 +85,8 @@ extension Program.Argument {
 extension Program.Parameter: Codable {
     /// Whether a tensor may have this shape.
     fileprivate var isPossible: Bool {
-        let size = shape.reduce(1.0) { $0 * Double($1) }
+        // A length of zero must not hide others whose product overflows.
+        let size = shape.reduce(1.0) { $0 * max(1, Double($1)) }
         return !name.isEmpty && shape.count <= 16 && shape.allSatisfy { $0 >= 0 } && size <= Double(greatestLength)
     }
 

@@ -48,7 +48,7 @@ public struct Shrinking {
 
     private let input: InputShape
     private let original: [String: [Int]]
-    /// Positions of the channels that are left, in the network that was given, by the parameters that read them.
+    /// Positions of the channels that are left, in the network that was given, by the places that hold them.
     private var left: [[String]: [Int]] = [:]
 
     /// Shrinks a network as far as its structure allows without changing what it computes, up to rounding.
@@ -108,7 +108,11 @@ public struct Shrinking {
             let count = plan.candidate.space.count
             var change = Change(
                 parameters: places.map { program.parameters[$0.parameter].name }, before: count, after: count)
-            let positions = left[change.parameters] ?? Array(0..<count)
+            let key = plan.candidate.places.map {
+                "\(program.parameters[$0.parameter].name).\($0.dimension).\($0.factor)"
+            }
+            let known = left[key] ?? []
+            let positions = known.count == count ? known : Array(0..<count)
             change.kept = Dictionary(grouping: plan.kept.keys, by: { plan.kept[$0] ?? "" })
                 .map { Kept(channels: $0.value.map { positions[$0] }.sorted(), reason: $0.key) }
                 .sorted { $0.channels[0] < $1.channels[0] }
@@ -116,7 +120,7 @@ public struct Shrinking {
                 let dead = plan.ignored.union(plan.constants)
                 removed[ObjectIdentifier(plan.candidate.space)] = dead
                 change.after = count - dead.count
-                left[change.parameters] = positions.indices.filter { !dead.contains($0) }.map { positions[$0] }
+                left[key] = positions.indices.filter { !dead.contains($0) }.map { positions[$0] }
                 for (place, values) in zip(places, plan.values) where values.contains(where: { $0 != 0 }) {
                     addToBias(place, plan.constants, values, analysis)
                 }

@@ -13,7 +13,7 @@ struct PublishedTrajectoryTests {
         .filter { !$0.contains("problem") }.sorted()
 
     @Test("There are as many as there should be")
-    func present() { #expect(Self.files.count == 17) }
+    func present() { #expect(Self.files.count == 18) }
 
     /// What each kind of file can be met with.
     private func tolerance(_ file: String) -> Double {

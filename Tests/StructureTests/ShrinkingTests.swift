@@ -303,7 +303,7 @@ struct ShrinkingTests {
         let sample = Samples.all[3]
         let network = Samples.network(sample, seed: 1)
         let traced = try Program.tracing(network, input: sample.input)
-        let cost = Cost(traced.program, traced.network, input: sample.input)
+        let cost = try Cost(traced.program, traced.network, input: sample.input)
         // 16 × 16 → 12 × 12 → 6 × 6 → 2 × 2 → 1 × 1.
         #expect(cost.multiplyAdds == 12 * 12 * 5 * 2 * 25 + 2 * 2 * 6 * 5 * 25 + 6 * 9 + 9 * 4)
         #expect(cost.parameters == network.parameterCount && cost.bytes == 8 * network.parameterCount)

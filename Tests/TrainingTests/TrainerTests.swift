@@ -187,6 +187,21 @@ struct TrainerTests {
         for (x, y) in zip(a, b) { #expect((x - y).norm < 1e-12 * (1 + x.norm)) }
     }
 
+    @Test("Accumulation weighs by rows: whatever the sizes of the batches, they equal one of all rows", arguments: [40, 33, 59])
+    func unevenAccumulation(batch: Int) throws {
+        var data = try made("spirals")
+        data.train = data.train.rows(Array(0..<60))
+        var one = TrainingSettings.small("sgd", epochs: 1)
+        one.batch = 60
+        one.precision = .float64
+        var parts = one
+        parts.batch = batch
+        parts.accumulation = 2
+        let a = try trained(one, data).model.network.parameters.values
+        let b = try trained(parts, data).model.network.parameters.values
+        for (x, y) in zip(a, b) { #expect((x - y).norm < 1e-12 * (1 + x.norm)) }
+    }
+
     @Test("Augmented batches are the same whether they were made ahead or not, and differ from step to step")
     func batches() throws {
         var settings = TrainingSettings.small()

@@ -2,6 +2,8 @@
 
     ../Resources/settings/NAME.json
 
+and prodigy_warmup.json beside that folder, in which the rate changes with the steps.
+
 Run with these installed: torch, pytorch-optimizer, dadaptation, prodigyopt, schedulefree.
 
     OMP_NUM_THREADS=1 python trajectories.py [output directory]
@@ -180,12 +182,45 @@ CASES = [
 ]
 
 
+def two_biases(w, b):
+    """The softmax problem with a bias for the first two classes alone.
+
+    The first Gram matrix of a vector has rank one: with three entries its eigenbasis is whatever rounding makes of it,
+    with two it is unique up to signs, which cancel.
+    """
+    logits = X @ w.T + torch.cat([b, torch.zeros(1)])
+    return F.cross_entropy(logits, LABELS) + 0.025 * (w.square().sum() + b.square().sum())
+
+
+SOFTMAX = ("softmax", loss, 3)
+TWO_BIASES = ("softmax_two_biases", two_biases, 2)
+PRODIGY = ADAM | {"lr": 0.8, "d0": 5e-3, "d_coef": 2}
+WARM_UP = [0.8 * min(1, (t + 1) / 8) ** 2 for t in range(STEPS)]
+
+# File, optimizer, reference, settings, problem, and the rate of each step where it changes.
+EXTRA = [(name, name, reference, settings | {"maximize": True}, SOFTMAX, None)
+         for name, reference, settings, extra in CASES
+         if reference.__module__.startswith("torch.optim") and "maximize" in inspect.signature(reference).parameters]
+EXTRA += [
+    ("prodigy", "prodigy", prodigyopt.Prodigy, PRODIGY | more, SOFTMAX, None) for more in (
+        {"growth_rate": 1.5, "safeguard_warmup": True, "slice_p": 3}, {"safeguard_warmup": False, "slice_p": 2},
+        {"safeguard_warmup": True, "slice_p": 1}, {"safeguard_warmup": False, "slice_p": 100})]
+EXTRA += [("prodigy_warmup", "prodigy", prodigyopt.Prodigy, PRODIGY | more, SOFTMAX, WARM_UP)
+          for more in ({"safeguard_warmup": True, "slice_p": 2}, {"safeguard_warmup": False, "slice_p": 2})]
+EXTRA += [
+    ("soap", "soap", ExactSOAP, ADAM | {
+        "precondition_frequency": frequency, "max_precondition_dim": largest, "precondition_1d": True}, problem, None)
+    # A limit of two shuts the vector of three out.
+    for frequency, largest, problem in ((3, 10, TWO_BIASES), (1, 3, TWO_BIASES), (1, 2, SOFTMAX))]
+
+
 def values(tensors):
     return {name: tensor.tolist() for name, tensor in zip("Wb", tensors)}
 
 
-def trajectory(reference, settings):
-    parameters = [torch.tensor(W0, requires_grad=True), torch.zeros(3, requires_grad=True)]
+def trajectory(reference, settings, problem=SOFTMAX, rates=None):
+    name, loss, biases = problem
+    parameters = [torch.tensor(W0, requires_grad=True), torch.zeros(biases, requires_grad=True)]
     optimizer = reference(parameters, **settings)
     if hasattr(optimizer, "train"):
         optimizer.train()
@@ -201,6 +236,10 @@ def trajectory(reference, settings):
 
     for t in range(STEPS if not closed else 5):
         step = {"loss_before": closure().item()}
+        if rates:
+            step["settings"] = {"lr": rates[t]}
+            for group in optimizer.param_groups:
+                group["lr"] = rates[t]
         if closed:
             optimizer.step(closure)
         else:
@@ -218,7 +257,7 @@ def trajectory(reference, settings):
         if isinstance(optimizer, torch.optim.ASGD):
             step["ax"] = values([optimizer.state[parameter]["ax"] for parameter in parameters])
         steps.append(step)
-    return {"problem": {"name": "softmax", "init": {"W": W0, "b": [0.0] * 3}}, "steps": steps}
+    return {"problem": {"name": name, "init": {"W": W0, "b": [0.0] * biases}}, "steps": steps}
 
 
 def main():
@@ -232,9 +271,19 @@ def main():
             "settings": settings if "line_search_fn" in settings or name != "lbfgs" else settings | {
                 "line_search_fn": "none"},
             "trajectories": [trajectory(reference, {**settings, **extra})]})
+    optimizers = {name: name for name in files}
+    for file, name, reference, settings, problem, rates in EXTRA:
+        configs = files.setdefault(file, [])
+        optimizers[file] = name
+        configs.append({
+            "name": f"settings_{len(configs) + 1}", "source": f"{reference.__module__}.{reference.__name__}",
+            "settings": settings, "trajectories": [trajectory(reference, settings, problem, rates)]})
     for name, configs in files.items():
-        text = json.dumps({"optimizer": name, "dtype": "float64", "configs": configs}, separators=(",", ":"))
-        (folder / "settings" / f"{name}.json").write_text(text + "\n")
+        text = json.dumps({"optimizer": optimizers[name], "dtype": "float64", "configs": configs},
+                          separators=(",", ":"))
+        # The mutants of settings/ take a trajectory's settings for those of all its steps.
+        place = folder / "settings" if name == optimizers[name] else folder
+        (place / f"{name}.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":

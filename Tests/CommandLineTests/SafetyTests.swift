@@ -1,0 +1,258 @@
+import Foundation
+import Testing
+
+/// What runs leave, what they must not touch, and how they end.
+@Suite("Run folders, signals and files from anywhere", .serialized)
+struct SafetyTests {
+    let scratch: Scratch
+
+    init() throws {
+        scratch = try Scratch()
+        try scratch.writeSamples()
+    }
+
+    private static let train = ["train", "three.csv", "--threads", "1", "--model-set", "hidden=[8]", "--batch", "16"]
+    private static let fit = ["fit", "three.csv", "--threads", "1", "--penalty", "1", "--patterns", "4"]
+
+    private func text(_ name: String) -> String { String(decoding: scratch.bytes(name), as: UTF8.self) }
+
+    private func list(_ folder: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: scratch.folder + "/" + folder)) ?? []).sorted()
+    }
+
+    private func interrupt(_ out: String, by signal: Int32 = SIGINT) throws -> Command.Outcome {
+        let running = try Command.start(
+            Self.train + ["--epochs", "100000", "--out", out, "--quiet"], in: scratch.folder)
+        for _ in 0..<500 where scratch.bytes(out + "/metrics.jsonl").isEmpty { usleep(20_000) }
+        kill(running.process.processIdentifier, signal)
+        return running.wait()
+    }
+
+    // MARK: Folders
+
+    @Test("What no run wrote is neither deleted nor written over", arguments: [Self.train, Self.fit])
+    func foreign(command: [String]) throws {
+        try scratch.write("mine/checkpoint/deep/thesis.txt", "precious".utf8)
+        try scratch.write("mine/checkpoint/notes.txt", "precious".utf8)
+        try scratch.write("mine/events.out.tfevents.7.other", "precious".utf8)
+        #expect(try scratch.run(command + ["--epochs", "1", "--quiet", "--out", "mine"]).status == 0)
+        for name in ["checkpoint/deep/thesis.txt", "checkpoint/notes.txt", "events.out.tfevents.7.other"] {
+            #expect(text("mine/" + name) == "precious", "\(name)")
+        }
+        for name in ["model.safetensors", "report.json", "config.json", "best.safetensors"] {
+            try scratch.write("theirs-\(name)/\(name)", "precious".utf8)
+            let run = try scratch.run(command + ["--epochs", "1", "--quiet", "--out", "theirs-\(name)"])
+            #expect(run.status == 1 && run.isOneLineError && run.errors.contains("no run of Descent wrote it"))
+            #expect(list("theirs-\(name)") == [name] && text("theirs-\(name)/\(name)") == "precious")
+        }
+    }
+
+    @Test("The checkpoint of an interrupted run goes only when that is asked for")
+    func asked() throws {
+        #expect(try interrupt("run").status == 130)
+        let checkpoint = list("run/checkpoint")
+        #expect(checkpoint.count == 1)
+        for command in [Self.train, Self.fit] {
+            let run = try scratch.run(command + ["--epochs", "1", "--quiet", "--out", "run"])
+            #expect(run.status == 1 && run.isOneLineError && run.errors.contains("--resume") && run.errors.contains("--restart"))
+            #expect(list("run/checkpoint") == checkpoint)
+        }
+        #expect(try scratch.run(Self.train + ["--epochs", "1", "--quiet", "--out", "run", "--restart"]).status == 0)
+        #expect(!scratch.exists("run/checkpoint"))
+    }
+
+    @Test("A second run in a folder leaves nothing of the first")
+    func second() throws {
+        let all = Self.train + ["--validation", "0.2", "--quiet", "--out", "run"]
+        #expect(try scratch.run(all + ["--epochs", "2"]).status == 0)
+        let (events, lines) = (list("run").filter { $0.contains("tfevents") }, text("run/metrics.jsonl"))
+        sleep(1)
+        #expect(try scratch.run(all + ["--epochs", "1", "--lr", "0.1"]).status == 0)
+        let now = list("run").filter { $0.contains("tfevents") }
+        #expect(now.count == 1 && events.count == 1 && now != events)
+        #expect(lines.split(separator: "\n").count == 2 && text("run/metrics.jsonl").split(separator: "\n").count == 1)
+        #expect(try scratch.run(Self.fit + ["--quiet", "--out", "run"]).status == 0)
+        #expect(list("run").allSatisfy { !$0.contains("tfevents") && $0 != "best.safetensors" })
+    }
+
+    @Test("Two runs do not share a folder")
+    func lock() throws {
+        let first = try Command.start(
+            Self.train + ["--epochs", "100000", "--quiet", "--out", "run"], in: scratch.folder)
+        for _ in 0..<500 where scratch.bytes("run/metrics.jsonl").isEmpty { usleep(20_000) }
+        for command in [Self.train, Self.fit] {
+            let run = try scratch.run(command + ["--quiet", "--out", "run"])
+            #expect(run.status == 1 && run.isOneLineError && run.errors.contains("another run is writing there"))
+        }
+        first.interrupt()
+        #expect(first.wait().status == 130 && !scratch.exists("run/.lock"))
+    }
+
+    @Test("After a kill the log has every evaluation once, and no file of the killed process is left")
+    func metrics() throws {
+        let all = Self.train + ["--epochs", "12", "--quiet", "--checkpoint-seconds", "0", "--out"]
+        #expect(try scratch.run(all + ["whole"]).status == 0)
+        let running = try Command.start(all + ["cut", "--epochs", "12"], in: scratch.folder)
+        for _ in 0..<2000 where list("cut/checkpoint").isEmpty && running.process.isRunning { usleep(500) }
+        kill(running.process.processIdentifier, SIGKILL)
+        _ = running.wait()
+        // As a killed process leaves it: lines behind the checkpoint, half a line, half a file.
+        let lines = text("cut/metrics.jsonl")
+        try scratch.write("cut/metrics.jsonl", (lines + lines + #"{"iteration":4,"li"#).utf8)
+        try scratch.write("cut/.partial-1-abc", [1])
+        try scratch.write("cut/checkpoint/.partial-1-abc", [1])
+        #expect(try scratch.run(all + ["cut", "--resume"]).status == 0)
+        let steps = { (name: String) in
+            text(name).split(separator: "\n").map {
+                ((try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any])?["iteration"] as? Int
+            }
+        }
+        #expect(steps("cut/metrics.jsonl") == steps("whole/metrics.jsonl") && !steps("whole/metrics.jsonl").contains(nil))
+        #expect(list("cut").allSatisfy { !$0.hasPrefix(".partial") } && !scratch.exists("cut/checkpoint"))
+    }
+
+    // MARK: Ends
+
+    @Test("A terminal that closes is asked for a checkpoint, as Ctrl-C is", arguments: [SIGHUP, SIGTERM])
+    func signals(signal: Int32) throws {
+        #expect(try interrupt("run", by: signal).status == 130)
+        #expect(list("run/checkpoint").count == 1 && text("run/report.json").contains("cancelled"))
+    }
+
+    private func shell(_ command: String) throws -> (status: Int32, errors: String) {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", command]
+        process.currentDirectoryURL = URL(filePath: scratch.folder)
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["SWIFT_BACKTRACE": "enable=no", "D": Command.binary]) { $1 }
+        let pipe = Pipe()
+        process.standardError = pipe
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        let errors = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, errors)
+    }
+
+    @Test(
+        "Nobody who listens is no reason to end a run, and nothing is written where messages should be",
+        arguments: ["2>/dev/full", "2>&-", "2>&1 >/dev/null | head -0", "2>&- >&- <&-"])
+    func listeners(redirection: String) throws {
+        for command in [Self.train + ["--epochs", "3"], Self.fit] {
+            let text = (command + ["--out", "run"]).joined(separator: " ").replacing("[8]", with: "'[8]'")
+            let result = try shell("$D \(text) \(redirection)")
+            #expect(result.status == 0 || redirection.contains(">&- <&-"), "\(redirection): \(result)")
+            #expect(scratch.exists("run/model.safetensors") && scratch.exists("run/report.json"))
+            let model = try scratch.run("inspect", "run")
+            #expect(model.status == 0, "\(model.errors)")
+            #expect(text.isEmpty == false && self.text("run/metrics.jsonl").hasPrefix("{"))
+        }
+    }
+
+    @Test(
+        "Output that cannot be written is an error, and a reader that has gone is none",
+        arguments: ["list", "--help", "list --json", "doctor", "predict run three.csv", "inspect run"])
+    func output(command: String) throws {
+        #expect(try scratch.run(Self.fit + ["--quiet", "--out", "run"]).status == 0)
+        let full = try shell("$D \(command) >/dev/full")
+        #expect(full.status == 1 && full.errors.contains("standard output"), "\(full)")
+        let gone = try shell("$D \(command) | head -c 1")
+        #expect(gone.status == 0 && gone.errors.allSatisfy { $0 != "\n" } || command.hasPrefix("predict"), "\(gone)")
+    }
+
+    @Test("Control characters of names never reach a terminal's line, and Markdown's never a table")
+    func control() throws {
+        let name = "a\u{1B}[31m|<b>"
+        let rows = (0..<20).map { "\($0),\($0 % 7),\($0 % 2 == 0 ? "x\u{1B}]0;t\u{7}" : "y")\n" }.joined()
+        try scratch.write("esc.csv", ("\(name),b,y\n" + rows).utf8)
+        let run = try scratch.run(["fit", "esc.csv", "--target", "y", "--penalty", "1", "--patterns", "2", "--out", "e"])
+        #expect(run.status == 0)
+        for output in [run.errors, try scratch.run("inspect", "e").output] {
+            #expect(!output.unicodeScalars.contains { $0.value < 32 && $0 != "\n" && $0 != "\t" })
+        }
+    }
+
+    // MARK: Experiments
+
+    private func experiment(_ text: String, _ reason: String) throws {
+        try scratch.write("e.yaml", text.utf8)
+        let run = try scratch.run("compare", "e.yaml", "--quiet")
+        #expect(run.status == 1 && run.isOneLineError && run.errors.contains(reason), "\(run.errors)")
+    }
+
+    private static let head = "data: three.csv\nseeds: [0]\ngoal: 0.9\n"
+
+    @Test("Experiments that would take all memory or time, or trap, are refused in a line")
+    func experiments() throws {
+        var laughs = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
+        for level in 1...9 { laughs += "a\(level): &a\(level) [" + repeatElement("*a\(level - 1)", count: 9).joined(separator: ",") + "]\n" }
+        try experiment(laughs + "name: x\n" + Self.head, "aliases")
+        var maps = "a0: &a0 {x: 1}\n"
+        for level in 1...30 { maps += "a\(level): &a\(level) {x: *a\(level - 1), y: *a\(level - 1)}\n" }
+        try experiment("name: x\n" + Self.head + "methods: [{name: A, train: {model: mlp}}]\n" + maps, "aliases")
+        for nested in [String(repeating: "[", count: 5000), String(repeating: "? ", count: 5000) + "x", String(repeating: "- ", count: 5000) + "x"] {
+            try experiment(nested, "nested too deeply")
+        }
+        let methods = { (method: String) in "name: x\n" + Self.head + "methods:\n  - {name: A, \(method)}\n" }
+        for count in ["-5", "0", "2000000000"] {
+            try experiment(methods("randomRates: {low: -4, high: -1, count: \(count)}"), "no rates")
+        }
+        try experiment(methods("rates: [.nan]"), "no number")
+        try experiment(methods("rates: [.inf]"), "no number")
+        for flag in ["--out /tmp/x", "--out=/tmp/x", "--data x", "--resume", "--restart"] {
+            try experiment(methods("fit: '--penalty 1 \(flag)'"), "the comparison's own")
+        }
+        try experiment("name: x\n", "missing")
+        try experiment("", "empty")
+        try scratch.write("e.yaml", [0xFF, 0xFE, 0x00])
+        #expect(try scratch.run("compare", "e.yaml").isOneLineError)
+    }
+
+    @Test("A comparison's name does not lead out of its folder, and it deletes nothing that is not its own")
+    func names() throws {
+        let method = "methods:\n  - {name: ../../A, train: {model: two_layer, modelSettings: {hidden: 4}, steps: 2}}\n"
+        try scratch.write(
+            "inner/deep/e.yaml",
+            ("name: ../../../escape\n" + Self.head + "train: {validation: 0.2}\n" + method)
+                .replacing("three.csv", with: scratch.folder + "/three.csv").utf8)
+        try scratch.write("inner/deep/comparisons/---------escape/runs/------A-seed0/thesis.txt", "precious".utf8)
+        let run = try Command.start(["compare", "e.yaml", "--quiet"], in: scratch.folder + "/inner/deep").wait()
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(list("inner") == ["deep"] && list("inner/deep") == ["comparisons", "e.yaml"])
+        #expect(list("inner/deep/comparisons") == ["---------escape"])
+        #expect(text("inner/deep/comparisons/---------escape/runs/------A-seed0/thesis.txt") == "precious")
+    }
+
+    // MARK: Sizes and flags
+
+    @Test(
+        "What no machine can hold or no run can have is refused at once",
+        arguments: [
+            ["--patterns", "99999999"], ["--neurons", "100000000"], ["--patterns", "9223372036854775807"],
+            ["--rho", "1e308"], ["--rho", "1e-300"], ["--checkpoint-seconds", "nan"], ["--checkpoint-seconds", "-1"],
+        ])
+    func sizes(flags: [String]) throws {
+        let begin = Date()
+        let run = try scratch.run(["fit", "three.csv", "--penalty", "1", "--time-limit", "2", "--out", "o"] + flags)
+        #expect([1, 64].contains(run.status) && !run.crashed && Date().timeIntervalSince(begin) < 20, "\(run.errors)")
+        #expect(run.errors.contains("memory") || run.errors.contains("give a number"))
+        #expect(!scratch.exists("o"))
+    }
+
+    @Test("Flags that mean nothing for the data, and thread counts that are none, are refused")
+    func flags() throws {
+        let crop = try scratch.run(Self.train + ["--crop", "4", "--quiet"])
+        #expect(crop.status == 1 && crop.errors.contains("the data are none"))
+        #expect(try scratch.run(Self.train + ["--epochs", "1", "--quiet", "--out", "run"]).status == 0)
+        for threads in ["0", "-3"] { #expect(try scratch.run("shrink", "run", "--threads", threads).status == 64) }
+    }
+
+    @Test("One row is enough to predict for, whatever the model was trained on")
+    func oneRow() throws {
+        try scratch.write("one.csv", "0.1,0.2,0.3,0.4\n".utf8)
+        #expect(try scratch.run(["fit", "arrays.npz", "--penalty", "1", "--patterns", "4", "--quiet", "--out", "a"]).status == 0)
+        let run = try scratch.run("predict", "a", "one.csv")
+        #expect(run.status == 0 && run.output.split(separator: "\n").count == 2, "\(run.errors)")
+    }
+}

@@ -1,0 +1,157 @@
+import ConvexNetworks
+import Datasets
+import Foundation
+import Interchange
+import Proximal
+import RunLog
+import TestSupport
+import Testing
+import Torch
+
+@testable import Estimators
+
+@Suite("What a fit says of itself is true", .serialized)
+struct SoundnessTests {
+    private func scaled(_ exponent: Int, seed: UInt64 = 40) -> (data: LoadedData, unit: Double) {
+        let unit = pow(10, Double(exponent))
+        let problem = Problem(rows: 80, seed: seed)
+        var data = problem.data(.regression)
+        data.train.targets = (problem.targets - 100) * (unit / 20)
+        return (data, unit)
+    }
+
+    @Test(
+        "Targets of any scale give the same fit in their own units, and so does the saved model",
+        arguments: [-300, -160, -40, -13, 0, 13, 40, 160, 300])
+    func scales(exponent: Int) throws {
+        let reference = try trained(.small(), scaled(0).data)
+        let (data, unit) = scaled(exponent)
+        let (model, report) = try trained(.small(), data)
+        #expect(abs(try #require(report.trainR2) - (try #require(reference.report.trainR2))) < 1e-6)
+        #expect(report.termination == reference.report.termination)
+        let scratch = try Scratch()
+        try model.save(to: scratch.path("m"))
+        let outputs = try TrainedModel.load(scratch.path("m")).outputs(data.train.features).doubles().map { $0 / unit }
+        let known = try reference.model.outputs(data.train.features).doubles()
+        #expect(zip(outputs, known).allSatisfy { abs($0 - $1) < 1e-3 })
+        let (score, wanted) = (try model.score(data.train), try reference.model.score(scaled(0).data.train))
+        #expect(abs(score - wanted) < 1e-5, "\(score) \(wanted)")
+    }
+
+    @Test("Features of any scale are standardised alike", arguments: [-300, -170, 150, 300])
+    func features(exponent: Int) throws {
+        let unit = pow(10, Double(exponent))
+        let problem = Problem(rows: 80, seed: 41)
+        var data = problem.data(.regression)
+        let reference = try trained(.small(), data).report
+        data.train.features = problem.features * unit
+        let report = try trained(.small(), data).report
+        #expect(abs(report.objective - reference.objective) < 1e-4 * reference.objective)
+    }
+
+    @Test("A constant target is fitted by its value, and is scored so")
+    func constant() throws {
+        for value in [0, 3e-20, 0.1, 1.7e9, -4e200] {
+            let problem = Problem(rows: 40, seed: 42)
+            var data = problem.data(.regression)
+            data.train.targets = Tensor([Double](repeating: value, count: 40), shape: [40, 1])
+            let outputs = try trained(.small(), data).model.outputs(data.train.features).doubles()
+            #expect(outputs.allSatisfy { abs($0 - value) <= 1e-6 * abs(value) }, "\(value)")
+        }
+    }
+
+    @Test("Without standardisation objectives are in the units of the targets")
+    func units() throws {
+        let problem = Problem(rows: 60, seed: 43)
+        let data = problem.data(.regression)
+        var options = FitOptions.small(penalty: 5)
+        options.standardisation = Standardisation.none
+        let (model, report) = try trained(options, data)
+        #expect(model.outputMean == [0] && model.outputScale == [1])
+        let outputs = try model.outputs(data.train.features)
+        let loss = (outputs - problem.targets).squareSum / 2
+        let known = loss + 5 * model.network.groupNorms().reduce(0, +)
+        #expect(abs(report.objective - known) < 1e-3 * known)
+        var huge = data
+        huge.train.targets = problem.targets * 1e155
+        #expect(fault { _ = try trained(options, huge) }.contains("too large"))
+    }
+
+    @Test("Numbers that leave the range certify nothing", arguments: [1e39, 1e150, 1e308])
+    func certificates(rho: Double) throws {
+        for precision in [DType.float32, .float64] {
+            var options = FitOptions.small()
+            (options.convex.admm.rho, options.convex.admm.scalesRho) = (rho, false)
+            options.precision = precision
+            let data = Problem(rows: 60, seed: 44).data(.regression)
+            let report = try trained(options, data).report
+            var plain = FitOptions.small()
+            plain.convex.maxIterations = 3000
+            let optimum = try trained(plain, data).report
+            // What is stated must hold: the bound lies below the optimum's objective.
+            if let bound = report.dualBound { #expect(bound <= optimum.objective * (1 + 1e-6)) }
+            if report.certificate.contains("within") {
+                let gap = try #require(report.relativeGap)
+                #expect(report.objective * (1 - gap) <= optimum.objective * (1 + 1e-6))
+            }
+            #expect(report.objective.isFinite)
+        }
+    }
+
+    @Test("A fit that no machine has memory for is refused before it begins")
+    func memory() throws {
+        for patterns in [FitOptions.Patterns.sampled(1_000_000_000), .sampled(.max / 4), .network] {
+            var options = FitOptions.small(patterns)
+            options.neurons = 1_000_000_000
+            let data = Problem(seed: 45).data(.classification)
+            #expect(fault { _ = try trained(options, data) }.contains("memory"))
+        }
+    }
+}
+
+@Suite("A fit's checkpoint is data", .serialized)
+struct FitCheckpointDataTests {
+    @Test("Every tensor is refused in another shape or type, and with numbers that are not finite")
+    func tensors() throws {
+        let data = Problem(rows: 60, seed: 46).data(.classification)
+        let options = FitOptions.small(.network)
+        var last: TrainingCheckpoint?
+        _ = try trained(options, data) { event in
+            last = event.checkpoint ?? last
+            return last == nil ? .proceed : .stop
+        }
+        let scratch = try Scratch()
+        let path = scratch.path("state")
+        try CheckpointFile.write(try #require(last), arguments: [], dataHash: "", to: path)
+        let file = try SafeTensors.read(path)
+        let whole = try CheckpointFile.read(path, device: .cpu).checkpoint
+        _ = try trained(options, data, resume: whole) { _ in .stop }
+        for (index, tensor) in file.tensors.enumerated() {
+            let array = tensor.array
+            let width = array.elementType.byteCount
+            var others = [
+                ArrayData(elementType: array.elementType, shape: [1], bytes: Array(array.bytes.prefix(width))),
+                ArrayData(
+                    elementType: array.elementType, shape: [array.count + 1], bytes: array.bytes + array.bytes.prefix(width)),
+                ArrayData(array.integers(), shape: array.shape),
+            ]
+            if array.elementType == .float32 || array.elementType == .float64 {
+                var numbers = array.doubles()
+                numbers[numbers.count / 2] = .nan
+                others.append(
+                    array.elementType == .float64
+                        ? ArrayData(numbers, shape: array.shape) : ArrayData(numbers.map(Float.init), shape: array.shape))
+            }
+            for other in others {
+                var copy = file
+                copy.tensors[index].array = other
+                try SafeTensors.write(copy.sealed(), to: path)
+                let text = fault {
+                    let checkpoint = try CheckpointFile.read(path, device: .cpu).checkpoint
+                    _ = try trained(options, data, resume: checkpoint) { _ in .stop }
+                }
+                #expect(text.contains("damaged"), "\(tensor.name) as \(other.elementType) \(other.shape): \(text)")
+            }
+        }
+    }
+}
