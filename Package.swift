@@ -125,3 +125,16 @@ let package = Package(
     ],
     cxxLanguageStandard: .cxx20
 )
+
+// Off by default, since an executable without LibFuzzer's engine does not link: scripts/fuzz builds it.
+if Context.environment["DESCENT_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz-engine",
+            dependencies: [
+                "Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
+                "Networks", "Structure", "Datasets", "Estimators", "Training", .product(name: "Yams", package: "Yams"),
+            ],
+            path: "Fuzz/Engine", swiftSettings: swiftSettings,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+}

@@ -22,12 +22,28 @@ struct FeatureArray {
         shape = array.shape
         mayBeInfinite = Self.floating.contains(array.elementType)
         let dtype = DType(array.elementType)
-        let raw = array.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: Self.matrixShape(array.shape), dtype: dtype) }
-        switch dtype {
-        case .int32, .int64, .float64: matrix = raw.to(.float64)
-        case .uint8 where array.shape.count > 2: matrix = raw.to(.float32) / Tensor([Float(255)])
-        default: matrix = raw.to(.float32)
+        guard dtype != .uint8 || array.shape.count <= 2 else {
+            matrix = Self.pixels(array)
+            return
         }
+        let raw = array.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: Self.matrixShape(array.shape), dtype: dtype) }
+        matrix = raw.to([.int32, .int64, .float64].contains(dtype) ? .float64 : .float32)
+    }
+
+    /// Bytes as numbers from 0 to 1, a few rows at a time: the steps to all at once would take more than the result.
+    private static func pixels(_ array: ArrayData) -> Tensor {
+        let shape = matrixShape(array.shape)
+        let (rows, columns) = (shape[0], shape[1])
+        var matrix = Tensor.zeros(shape)
+        let step = max(1, (1 << 20) / max(1, columns))
+        for start in stride(from: 0, to: rows, by: step) {
+            let end = min(start + step, rows)
+            let raw = array.bytes[start * columns..<end * columns].withUnsafeBytes {
+                Tensor(bytes: $0, shape: [end - start, columns], dtype: .uint8)
+            }
+            matrix.setRows(from: start, to: raw.to(.float32) / Tensor([Float(255)]))
+        }
+        return matrix
     }
 
     /// The elements of a `.npy` file: in place where it is large and holds them as memory does.

@@ -44,7 +44,9 @@ struct TableReader {
         }
         let positions: [Int?]
         var encoding: TableEncoding
-        if let known = context.encoding {
+        if var known = context.encoding {
+            // Arrays have no columns that could be compared: the table's are numbers, in order.
+            if known.columns.isEmpty { known.columns = others.map { .init(name: columns[$0].name, kind: .number) } }
             encoding = known
             positions = try matched(known, others)
         } else {

@@ -72,7 +72,11 @@ public enum CheckpointFile {
     ///
     /// - Throws: `InterchangeError` when the file is missing, damaged or not a checkpoint.
     public static func read(_ path: String, device: Device) throws -> Contents {
-        let file = try SafeTensors.read(path)
+        try contents(of: SafeTensors.read(path), path: path, device: device)
+    }
+
+    /// Reads the content of a checkpoint file; `path` is named in errors.
+    static func contents(of file: SafeTensorsFile, path: String, device: Device) throws -> Contents {
         guard let text = file.metadata["descent.checkpoint"],
             let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8))
         else {

@@ -109,8 +109,10 @@ extension TrainedModel {
     /// Reads a file that `save(to:)` wrote.
     ///
     /// - Throws: `InterchangeError` when the file is damaged or is not a Descent model.
-    public static func load(_ path: String) throws -> TrainedModel {
-        let file = try SafeTensors.read(path)
+    public static func load(_ path: String) throws -> TrainedModel { try load(SafeTensors.read(path), path: path) }
+
+    /// Reads the content of a model file; `path` is named in errors.
+    static func load(_ file: SafeTensorsFile, path: String) throws -> TrainedModel {
         guard let text = file.metadata["descent"] else {
             throw InterchangeError(
                 path: path, problem: "is a safetensors file, but not a Descent model (no 'descent' metadata)",

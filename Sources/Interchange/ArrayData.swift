@@ -37,6 +37,7 @@ public struct ArrayData: Sendable, Equatable {
     /// Throws unless the bytes fill the shape exactly.
     func requireConsistent(name: String, path: String) throws(InterchangeError) {
         guard elementType.byteCount(shape: shape) == bytes.count else {
+            let shape = InterchangeError.text(shape)
             let problem = "'\(name)' has shape \(shape) of \(elementType.rawValue) but \(bytes.count) bytes"
             throw InterchangeError(path, problem, "Nothing was written")
         }

@@ -49,8 +49,10 @@ public enum CSV {
             throw InterchangeError(path, "the text is UTF-16", "Save it as UTF-8")
         }
         if let separator {
-            guard let byte = separator.asciiValue, ![0x0A, 0x0D, 0x22].contains(byte) else {
-                throw InterchangeError(path, "'\(separator)' cannot separate fields", "Use one ASCII character")
+            // What numbers are written with would end a field in one pass over the text and not in another.
+            guard let byte = separator.asciiValue, !"\n\r\"+-.0123456789eE".utf8.contains(byte) else {
+                throw InterchangeError(
+                    path, "'\(separator)' cannot separate fields", "Use one ASCII character that no number holds")
             }
         }
         return try bytes.withUnsafeBufferPointer { (buffer) throws(InterchangeError) -> CSVTable in

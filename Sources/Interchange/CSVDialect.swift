@@ -7,6 +7,8 @@ struct CSVDialect {
 
     /// How many rows are looked at.
     private static let sampleSize = 100
+    /// A column takes memory whatever it holds, so that a line of commas would take a hundredfold of the file's size.
+    private static let greatestColumnCount = 1 << 17
 
     /// Finds what `header` and `separator` leave open; a text without rows is an error.
     init(
@@ -16,7 +18,7 @@ struct CSVDialect {
         let separator = separator ?? CSVDialect.separator(of: text)
         var scanner = CSVScanner(text, separator: separator, path: path)
         // A fault in a later row is left to the reader, which reports it with all that came before it checked.
-        guard let first = try CSVDialect.row(&scanner) else {
+        guard let first = try CSVDialect.row(&scanner, path) else {
             throw InterchangeError(path, "the file holds only blank lines", "Check that it is the right file")
         }
         self.separator = separator
@@ -24,10 +26,18 @@ struct CSVDialect {
         hasHeader = header ?? CSVDialect.looksLikeHeader(first, &scanner)
     }
 
-    private static func row(_ scanner: inout CSVScanner) throws(InterchangeError) -> [CSVScanner.Field]? {
+    private static func row(
+        _ scanner: inout CSVScanner, _ path: String = ""
+    ) throws(InterchangeError) -> [CSVScanner.Field]? {
         guard scanner.beginRow() else { return nil }
         var fields: [CSVScanner.Field] = []
-        repeat { fields.append(try scanner.field()) } while scanner.passFieldEnd()
+        repeat {
+            guard fields.count < greatestColumnCount else {
+                let problem = "the first row has more than \(greatestColumnCount) fields"
+                throw InterchangeError(path, problem, "Give a table this wide as a npy file")
+            }
+            fields.append(try scanner.field())
+        } while scanner.passFieldEnd()
         return fields
     }
 

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Walks over the fields of CSV text.
 struct CSVScanner {
     /// One field, without quotes and without the blanks around it.
@@ -9,8 +7,16 @@ struct CSVScanner {
 
         /// The field as text; damaged UTF-8 is replaced.
         var text: String {
-            let text = String(decoding: bytes, as: UTF8.self)
-            return isQuoted ? text.replacingOccurrences(of: "\"\"", with: "\"") : text
+            let quote = UInt8(ascii: "\"")
+            guard isQuoted, bytes.contains(quote) else { return String(decoding: bytes, as: UTF8.self) }
+            // Byte by byte: a quote and the accent behind it are one character, which would hide a doubled quote.
+            var plain: [UInt8] = []
+            var isSecond = false
+            for byte in bytes {
+                isSecond = byte == quote && !isSecond && plain.last == quote
+                if !isSecond { plain.append(byte) }
+            }
+            return String(decoding: plain, as: UTF8.self)
         }
 
         /// Whether the field stands for a missing value.

@@ -31,9 +31,16 @@ public enum ElementType: String, Sendable, Codable, CaseIterable {
         }
     }
 
-    /// The bytes an array of `shape` takes, or nil where a dimension is negative or the product overflows.
-    func byteCount(shape: [Int]) -> Int? {
-        var total = byteCount
+    /// The bytes an array of `shape` takes, or nil where no array can have that shape.
+    func byteCount(shape: [Int]) -> Int? { ElementType.byteCount(shape: shape, elementSize: byteCount) }
+
+    /// The most dimensions of an array, which NumPy and PyTorch have set at the same number.
+    static let greatestRank = 64
+
+    /// The bytes an array takes, or nil where there are too many dimensions, one is negative or the product overflows.
+    static func byteCount(shape: [Int], elementSize: Int) -> Int? {
+        guard shape.count <= greatestRank else { return nil }
+        var total = elementSize
         for dimension in shape {
             let (product, overflow) = total.multipliedReportingOverflow(by: dimension)
             guard dimension >= 0, !overflow else { return nil }

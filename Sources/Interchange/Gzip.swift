@@ -2,37 +2,43 @@
 public enum Gzip {
     /// Decompresses every member of `bytes` and joins them; `path` is named in errors.
     ///
-    /// Throws where the data is not gzip, is cut short, or does not match its size or CRC-32.
+    /// Throws where the data is not gzip, is cut short, does not match its size or CRC-32, or grows beyond a hundred
+    /// times its size and 256 MiB.
     public static func decompress(_ bytes: [UInt8], path: String) throws(InterchangeError) -> [UInt8] {
         guard !bytes.isEmpty else { throw .empty(path) }
         var reader = ByteReader(bytes: bytes, path: path)
-        var output = try member(&reader)
+        let limit = Inflate.greatestSize(ofCompressed: bytes.count)
+        var output = try member(&reader, limit: limit)
         while reader.remaining > 0 {
             // Tapes and some downloads pad the file with zeros, which gzip itself ignores.
             if bytes[reader.position...].allSatisfy({ $0 == 0 }) { break }
-            output += try member(&reader)
+            output += try member(&reader, limit: limit - output.count)
         }
         return output
     }
 
-    /// Whether the content begins like a gzip file.
     /// The bytes of a file, decompressed where they are compressed.
     public static func read(_ path: String) throws(InterchangeError) -> [UInt8] {
         let bytes = try InputFile.bytes(path)
         return isGzip(bytes) ? try decompress(bytes, path: path) : bytes
     }
 
+    /// Whether the content begins like a gzip file.
     static func isGzip(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x1F, 0x8B]) }
 
-    private static func member(_ reader: inout ByteReader) throws(InterchangeError) -> [UInt8] {
+    private static func member(_ reader: inout ByteReader, limit: Int) throws(InterchangeError) -> [UInt8] {
         let path = reader.path
         try skipHeader(&reader)
         // Where the file is one member, its last four bytes are the size modulo 2^32.
         let sizeHint = reader.bytes.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
         let output: [UInt8]
         do throws(InflateFailure) {
-            output = try Inflate.decompress(reader.bytes, at: &reader.position, expected: sizeHint)
+            output = try Inflate.decompress(reader.bytes, at: &reader.position, expected: sizeHint, limit: limit)
         } catch {
+            if error.isTooLarge {
+                let problem = "the gzip data grow beyond 256 MiB and a hundred times their size"
+                throw InterchangeError(path, problem, "Decompress the file first, if you trust it")
+            }
             throw InterchangeError(path, "the gzip data is damaged: \(error.problem)", "Copy or download it again")
         }
         let checksum = try reader.little(UInt32.self, "the gzip trailer")

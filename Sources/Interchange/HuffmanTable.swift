@@ -1,7 +1,8 @@
 /// A canonical Huffman code of DEFLATE: short codes are looked up at once, longer ones are walked bit by bit.
 ///
 /// An entry is `symbol << 4 | length`; 0 stands for no code.
-final class HuffmanTable {
+final class HuffmanTable: @unchecked Sendable {
+    // Sendable because the tables are written by `init` alone.
     static let rootBits = 10
     private let root = UnsafeMutablePointer<UInt16>.allocate(capacity: 1 << rootBits)
     private let counts = UnsafeMutablePointer<UInt16>.allocate(capacity: 16)

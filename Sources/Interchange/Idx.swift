@@ -7,9 +7,19 @@ public enum Idx {
         try parse(try InputFile.bytes(path), path: path)
     }
 
-    static func parse(_ content: [UInt8], path: String) throws(InterchangeError) -> ArrayData {
+    static func parse(_ content: consuming [UInt8], path: String) throws(InterchangeError) -> ArrayData {
         guard !content.isEmpty else { throw .empty(path) }
-        let bytes = Gzip.isGzip(content) ? try Gzip.decompress(content, path: path) : content
+        if Gzip.isGzip(content) { content = try Gzip.decompress(content, path: path) }
+        let (elementType, shape, offset) = try header(content, path: path)
+        content.removeFirst(offset)
+        content.swapBytes(elementSize: elementType.byteCount)
+        return ArrayData(elementType: elementType, shape: shape, bytes: content)
+    }
+
+    /// What the header says, and where the elements begin.
+    private static func header(
+        _ bytes: [UInt8], path: String
+    ) throws(InterchangeError) -> (elementType: ElementType, shape: [Int], offset: Int) {
         var reader = ByteReader(bytes: bytes, path: path)
         let part = "the IDX header"
         let zeros = try reader.big(UInt16.self, part)
@@ -21,15 +31,15 @@ public enum Idx {
         var shape: [Int] = []
         for _ in 0..<rank { shape.append(Int(try reader.big(UInt32.self, part))) }
         guard let size = elementType.byteCount(shape: shape) else {
-            throw InterchangeError(path, "the IDX shape \(shape) is too large", "Copy or download it again")
+            throw InterchangeError(
+                path, "the IDX shape \(InterchangeError.text(shape)) is too large", "Copy or download it again")
         }
         guard size == reader.remaining else {
-            let problem = "shape \(shape) takes \(size) bytes but \(reader.remaining) follow the header"
+            let problem =
+                "shape \(InterchangeError.text(shape)) takes \(size) bytes but \(reader.remaining) follow the header"
             throw InterchangeError(path, problem, "Copy or download it again")
         }
-        var elements = Array(bytes[reader.position...])
-        elements.swapBytes(elementSize: elementType.byteCount)
-        return ArrayData(elementType: elementType, shape: shape, bytes: elements)
+        return (elementType, shape, reader.position)
     }
 
     private static let elementTypes: [UInt8: ElementType] = [

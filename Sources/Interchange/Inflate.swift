@@ -1,16 +1,23 @@
 /// What is wrong with a DEFLATE stream.
 struct InflateFailure: Error {
     var problem: String
+    /// Whether nothing is wrong but the size, which is beyond the limit.
+    var isTooLarge = false
 
     init(_ problem: String) { self.problem = problem }
 
+    static let tooLarge = {
+        var failure = InflateFailure("the data is larger than its declared size")
+        failure.isTooLarge = true
+        return failure
+    }()
     static let truncated = InflateFailure("the compressed data ends too early")
 }
 
 /// Decompresses raw DEFLATE data (RFC 1951).
 struct Inflate: ~Copyable {
     /// No DEFLATE stream grows by more than this factor.
-    static let greatestExpansion = 1032
+    private static let greatestExpansion = 1032
     /// A match writes at most 258 bytes, and its last word may reach 7 bytes further.
     private static let slack = 272
 
@@ -24,34 +31,54 @@ struct Inflate: ~Copyable {
     private var capacity: Int
     private var count = 0
     private let limit: Int
+    /// Whether `output` was allocated here, as it is once the result outgrows what was expected.
+    private var ownsOutput = false
 
-    deinit { output.deallocate() }
+    deinit { if ownsOutput { output.deallocate() } }
 
-    private init(_ input: UnsafeRawBufferPointer, position: Int, expected: Int, limit: Int) {
+    private init(
+        _ input: UnsafeRawBufferPointer, position: Int, into output: UnsafeMutableBufferPointer<UInt8>, limit: Int
+    ) {
         self.input = input
         self.position = position
         self.limit = limit
-        let possible = (input.count - position).multipliedReportingOverflow(by: Inflate.greatestExpansion)
-        let sensible = possible.overflow ? expected : min(expected, possible.partialValue)
-        capacity = max(sensible, 1024) + Inflate.slack
-        output = .allocate(byteCount: capacity, alignment: 16)
+        self.output = UnsafeMutableRawPointer(output.baseAddress!)
+        capacity = output.count
     }
 
-    /// Decompresses the stream that begins at `position` of `input` and moves `position` behind it.
+    /// The most that data of `count` bytes may grow to: measured arrays and tables shrink to a hundredth at best, while
+    /// a file made to exhaust the memory grows by a thousand.
+    static func greatestSize(ofCompressed count: Int) -> Int {
+        let (size, overflow) = count.multipliedReportingOverflow(by: 100)
+        return overflow ? .max : max(1 << 28, size)
+    }
+
+    /// Decompresses the stream that begins at `position` of `input`, ends at `end`, and moves `position` behind it.
     ///
     /// `expected` is a guess of the result's size in bytes; a result larger than `limit` is an error.
     static func decompress(
-        _ input: [UInt8], at position: inout Int, expected: Int, limit: Int = .max
+        _ input: [UInt8], at position: inout Int, until end: Int? = nil, expected: Int, limit: Int = .max
     ) throws(InflateFailure) -> [UInt8] {
-        var start = position
-        defer { position = start }
-        return try input.withUnsafeBufferPointer { (source) throws(InflateFailure) -> [UInt8] in
-            let raw = UnsafeRawBufferPointer(source)
-            var stream = Inflate(raw, position: start, expected: expected, limit: limit)
-            try stream.run()
-            start = stream.position
-            return [UInt8](UnsafeRawBufferPointer(start: stream.output, count: stream.count))
+        let end = end ?? input.count
+        let compressed = end - position
+        let (possible, overflow) = compressed.multipliedReportingOverflow(by: greatestExpansion)
+        // A guess from a damaged file must not ask for more memory than there is.
+        let sensible = min(expected, limit, overflow ? .max : possible, max(1 << 28, possible / 128))
+        var failure: InflateFailure?
+        var outgrown: [UInt8]?
+        // The result's own memory is written to, so that a result of the expected size is never held twice.
+        let output = [UInt8](unsafeUninitializedCapacity: max(sensible, 1024) + slack) { buffer, filled in
+            input.withUnsafeBytes { source in
+                let part = UnsafeRawBufferPointer(rebasing: source[..<end])
+                var stream = Inflate(part, position: position, into: buffer, limit: limit)
+                do throws(InflateFailure) { try stream.run() } catch { failure = error }
+                position = stream.position
+                let content = UnsafeRawBufferPointer(start: stream.output, count: stream.count)
+                if stream.ownsOutput { outgrown = [UInt8](content) } else { filled = stream.count }
+            }
         }
+        if let failure { throw failure }
+        return outgrown ?? output
     }
 
     private mutating func run() throws(InflateFailure) {
@@ -60,11 +87,11 @@ struct Inflate: ~Copyable {
             isLast = try take(1) == 1
             switch try take(2) {
             case 0: try copyStored()
-            case 1: try decodeFixed()
+            case 1: try decode(Inflate.fixed.literals, Inflate.fixed.distances)
             case 2: try decodeDynamic()
             default: throw InflateFailure("a compressed block has an unknown type")
             }
-            guard count <= limit else { throw InflateFailure("the data is larger than its declared size") }
+            guard count <= limit else { throw .tooLarge }
         }
         returnWholeBytes()
     }
@@ -109,12 +136,13 @@ struct Inflate: ~Copyable {
 
     private mutating func reserve(_ amount: Int) throws(InflateFailure) {
         guard count + amount + Inflate.slack > capacity else { return }
-        guard count <= limit else { throw InflateFailure("the data is larger than its declared size") }
+        guard count <= limit else { throw .tooLarge }
         capacity = max(capacity * 2, count + amount + Inflate.slack)
         let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
         larger.copyMemory(from: output, byteCount: count)
-        output.deallocate()
+        if ownsOutput { output.deallocate() }
         output = larger
+        ownsOutput = true
     }
 
     private mutating func copyStored() throws(InflateFailure) {
@@ -130,11 +158,16 @@ struct Inflate: ~Copyable {
         count += length
     }
 
-    private mutating func decodeFixed() throws(InflateFailure) {
+    /// The codes of fixed blocks, made once: a block may be ten bits long, and a file may hold millions.
+    private static let fixed = {
         let lengths = (0..<288).map { UInt8($0 < 144 ? 8 : $0 < 256 ? 9 : $0 < 280 ? 7 : 8) }
-        let literals = try HuffmanTable(lengths: lengths[...])
-        try decode(literals, try HuffmanTable(lengths: [UInt8](repeating: 5, count: 32)[...]))
-    }
+        do {
+            let literals = try HuffmanTable(lengths: lengths[...])
+            return (literals: literals, distances: try HuffmanTable(lengths: [UInt8](repeating: 5, count: 32)[...]))
+        } catch {
+            preconditionFailure("the fixed codes are complete")
+        }
+    }()
 
     private mutating func decodeDynamic() throws(InflateFailure) {
         let literalCount = try take(5) + 257

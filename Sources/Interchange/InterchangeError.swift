@@ -27,6 +27,11 @@ extension InterchangeError {
         self.init(path: path, problem: problem, advice: advice)
     }
 
+    /// A shape for a message, which a damaged file must not fill with its dimensions.
+    static func text(_ shape: [Int]) -> String {
+        shape.count <= 8 ? "\(shape)" : "\(shape.prefix(8)) and \(shape.count - 8) more dimensions"
+    }
+
     /// The error for content that ends before it should.
     static func truncated(_ path: String, _ part: String) -> InterchangeError {
         InterchangeError(path, "the file ends inside \(part)", "It was cut short; copy or download it again")

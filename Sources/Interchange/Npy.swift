@@ -34,9 +34,10 @@ public enum Npy {
     }
 
     /// Parses the content of a `.npy` file as `read` does; `path` is named in errors.
-    public static func parse(_ bytes: [UInt8], path: String) throws(InterchangeError) -> ArrayData {
+    public static func parse(_ bytes: consuming [UInt8], path: String) throws(InterchangeError) -> ArrayData {
         let (header, offset) = try header(bytes, size: bytes.count, path: path)
-        return try header.array(Array(bytes[offset...]), path: path)
+        bytes.removeFirst(offset)
+        return try header.array(bytes, path: path)
     }
 
     /// The header of a file of `size` bytes that starts with `bytes`, and where its elements begin.
@@ -57,14 +58,19 @@ public enum Npy {
         }
         let length =
             version == 1 ? Int(try reader.little(UInt16.self, part)) : Int(try reader.little(UInt32.self, part))
+        guard length <= UInt16.max else {
+            throw InterchangeError(path, "the npy header takes \(length) bytes", "Write it with numpy.save")
+        }
         let text = String(decoding: bytes[try reader.take(length, part)], as: UTF8.self)
         let header = try NpyHeader(parsing: text, path: path)
         guard let needed = header.byteCount else {
-            throw InterchangeError(path, "the shape \(header.shape) is too large", "Write the file again")
+            throw InterchangeError(
+                path, "the shape \(InterchangeError.text(header.shape)) is too large", "Write the file again")
         }
         let present = size - reader.position
         guard needed == present else {
-            let problem = "shape \(header.shape) takes \(needed) bytes but \(present) follow the header"
+            let problem =
+                "shape \(InterchangeError.text(header.shape)) takes \(needed) bytes but \(present) follow the header"
             throw InterchangeError(path, problem, "Copy or write the file again")
         }
         return (header, reader.position)

@@ -85,12 +85,11 @@ struct NpyHeader {
 
     /// The bytes the elements take in the file, or nil where the product overflows.
     var byteCount: Int? {
-        ElementType.uint8.byteCount(shape: [elementSize] + shape)
+        ElementType.byteCount(shape: shape, elementSize: elementSize)
     }
 
     /// The array of the file's elements, brought to C order, little endian and a known type.
-    func array(_ content: [UInt8], path: String) throws(InterchangeError) -> ArrayData {
-        var bytes = content
+    func array(_ bytes: consuming [UInt8], path: String) throws(InterchangeError) -> ArrayData {
         if isBigEndian { bytes.swapBytes(elementSize: elementSize) }
         if isFortranOrder { bytes = transposed(bytes) }
         switch storage {

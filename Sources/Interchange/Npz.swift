@@ -16,8 +16,8 @@ public enum Npz {
                 let advice = "Give an archive written by numpy.savez"
                 throw InterchangeError(path, "the archive holds '\(entry.name)', which is not a npy file", advice)
             }
-            let content = try ZipReader.content(of: entry, in: bytes, path: path)
-            let array = try Npy.parse(content, path: "\(path)(\(entry.name))")
+            let array = try Npy.parse(
+                try ZipReader.content(of: entry, in: bytes, path: path), path: "\(path)(\(entry.name))")
             guard arrays.updateValue(array, forKey: String(entry.name.dropLast(4))) == nil else {
                 throw InterchangeError(path, "the archive holds '\(entry.name)' twice", "Write it again")
             }

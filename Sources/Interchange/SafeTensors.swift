@@ -32,7 +32,23 @@ public enum SafeTensors {
         guard let size = file.size else {
             throw InterchangeError(path, "a safetensors file cannot be read from a pipe", "Save it as a file first")
         }
-        let start = try file.read(upTo: 8)
+        return try content(size: size, path: path) { (count) throws(InterchangeError) in try file.read(upTo: count) }
+    }
+
+    /// Parses the content of a safetensors file as `read` does; `path` is named in errors.
+    static func parse(_ bytes: [UInt8], path: String) throws(InterchangeError) -> SafeTensorsFile {
+        var rest = bytes[...]
+        return try content(size: bytes.count, path: path) { (count) throws(InterchangeError) in
+            defer { rest = rest.dropFirst(count) }
+            return Array(rest.prefix(count))
+        }
+    }
+
+    /// The content of a file of `size` bytes; `next` gives its next bytes, fewer than asked for only at its end.
+    private static func content(
+        size: Int, path: String, next: (Int) throws(InterchangeError) -> [UInt8]
+    ) throws(InterchangeError) -> SafeTensorsFile {
+        let start = try next(8)
         guard !start.isEmpty else { throw .empty(path) }
         var reader = ByteReader(bytes: start, path: path)
         let length = try reader.little(UInt64.self, "the header length")
@@ -40,7 +56,8 @@ public enum SafeTensors {
             throw InterchangeError(
                 path, "this is not a safetensors file: its header length is \(length) bytes", checkIt)
         }
-        let headerBytes = try file.read(upTo: Int(length))
+        guard length <= size - 8 else { throw .truncated(path, "the header") }
+        let headerBytes = try next(Int(length))
         guard headerBytes.count == length else { throw .truncated(path, "the header") }
         let header = try SafeTensorsHeader(parsing: headerBytes, path: path)
         let total = try header.dataSize(path: path)
@@ -52,7 +69,7 @@ public enum SafeTensors {
         var arrays = [ArrayData?](repeating: nil, count: header.entries.count)
         for index in header.fileOrder {
             let entry = header.entries[index]
-            let bytes = try file.read(upTo: entry.offsets.count)
+            let bytes = try next(entry.offsets.count)
             guard bytes.count == entry.offsets.count else { throw .truncated(path, "tensor '\(entry.name)'") }
             arrays[index] = ArrayData(elementType: entry.elementType, shape: entry.shape, bytes: bytes)
         }
@@ -66,6 +83,11 @@ public enum SafeTensors {
     /// every tensor is aligned to its element size. Throws for equal names, for bytes that do not fill their shape,
     /// and where `path` cannot be written.
     public static func write(_ file: SafeTensorsFile, to path: String) throws(InterchangeError) {
+        try AtomicFile.write(chunks: try chunks(of: file, path: path), to: path)
+    }
+
+    /// The content that `write` gives a file, as its length, its header and the tensors' own bytes.
+    static func chunks(of file: SafeTensorsFile, path: String) throws(InterchangeError) -> [[UInt8]] {
         var names: Set = [metadataKey]
         for (name, array) in file.tensors {
             guard names.insert(name).inserted else {
@@ -101,7 +123,7 @@ public enum SafeTensors {
         }
         var length: [UInt8] = []
         length.appendLittle(UInt64(header.count))
-        try AtomicFile.write(chunks: [length, header] + order.map { file.tensors[$0].array.bytes }, to: path)
+        return [length, header] + order.map { file.tensors[$0].array.bytes }
     }
 
     /// The text as a JSON string.

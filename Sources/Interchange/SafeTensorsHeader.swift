@@ -84,6 +84,7 @@ struct SafeTensorsHeader {
             throw .init("tensor '\(name)' has the unsupported element type '\(type)'")
         }
         guard elementType.byteCount(shape: shape) == offsets[1] - offsets[0] else {
+            let shape = InterchangeError.text(shape)
             throw .init("tensor '\(name)' of shape \(shape) and type \(type) has \(offsets[1] - offsets[0]) bytes")
         }
         return Entry(name: name, elementType: elementType, shape: shape, offsets: offsets[0]..<offsets[1])

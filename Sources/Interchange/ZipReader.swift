@@ -20,12 +20,19 @@ enum ZipReader {
         var reader = ByteReader(bytes: bytes, path: path, position: directory.offset)
         var entries: [Entry] = []
         var total = 0
+        var expanded = 0
+        let limit = Inflate.greatestSize(ofCompressed: bytes.count)
         for _ in 0..<directory.count {
             let entry = try readEntry(&reader)
             entries.append(entry)
             total += min(entry.compressedSize, bytes.count)
             // Entries that share data are how a small archive expands beyond all bounds.
             guard total <= bytes.count else { throw InterchangeError(path, "entries of the archive overlap", advice) }
+            expanded += min(entry.size, limit)
+            guard expanded <= limit else {
+                let problem = "the archive grows beyond 256 MiB and a hundred times its size"
+                throw InterchangeError(path, problem, "Write it with numpy.savez, if you trust it")
+            }
         }
         return entries
     }
@@ -47,7 +54,8 @@ enum ZipReader {
         if entry.isDeflated {
             var position = range.lowerBound
             do throws(InflateFailure) {
-                content = try Inflate.decompress(bytes, at: &position, expected: entry.size, limit: entry.size)
+                content = try Inflate.decompress(
+                    bytes, at: &position, until: range.upperBound, expected: entry.size, limit: entry.size)
             } catch {
                 throw InterchangeError(path, "\(part) of the archive is damaged: \(error.problem)", advice)
             }

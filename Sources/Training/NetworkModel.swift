@@ -134,8 +134,10 @@ public struct NetworkModel: Sendable {
     ///
     /// - Throws: `InterchangeError` when the file is missing, damaged or no network; `StateError` when tensors do not
     ///   fit the architecture; `SettingError` for an architecture that cannot be made.
-    public static func load(_ path: String) throws -> NetworkModel {
-        let file = try SafeTensors.read(path)
+    public static func load(_ path: String) throws -> NetworkModel { try load(SafeTensors.read(path), path: path) }
+
+    /// Reads the content of a model file; `path` is named in errors.
+    static func load(_ file: SafeTensorsFile, path: String) throws -> NetworkModel {
         guard let text = file.metadata[metadataKey] else {
             throw InterchangeError(path: path, problem: "is no network of Descent", advice: "Train it with descent train")
         }

@@ -104,7 +104,15 @@ enum StateFile {
     static func read(
         _ path: String, into fresh: TrainingState, rule: UpdateRule, settings: TrainingSettings, dataHash: String
     ) throws -> TrainingState {
-        let file = try SafeTensors.read(path)
+        try read(
+            SafeTensors.read(path), path: path, into: fresh, rule: rule, settings: settings, dataHash: dataHash)
+    }
+
+    /// Reads the content of a checkpoint file; `path` is named in errors.
+    static func read(
+        _ file: SafeTensorsFile, path: String, into fresh: TrainingState, rule: UpdateRule, settings: TrainingSettings,
+        dataHash: String
+    ) throws -> TrainingState {
         func fault(_ problem: String, _ advice: String) -> InterchangeError {
             InterchangeError(path: path, problem: problem, advice: advice)
         }

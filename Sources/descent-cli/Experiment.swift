@@ -72,14 +72,16 @@ struct Experiment: Codable {
     /// Reads and checks an experiment file.
     ///
     /// - Throws: `DataError` naming the file and what is wrong.
-    static func load(_ path: String) throws -> Experiment {
-        let tree = try ExperimentFile.read(path)
+    static func load(_ path: String) throws -> Experiment { try Experiment(ExperimentFile.read(path), path: path) }
+
+    /// Reads and checks the tree of a file; `path` is named in errors.
+    init(_ tree: Node, path: String) throws {
         let experiment: Experiment
         do {
             experiment = try YAMLDecoder().decode(Experiment.self, from: tree)
         } catch {
             throw DataError(
-                subject: path, problem: "is no experiment: \(reason(error))",
+                subject: path, problem: "is no experiment: \(Self.reason(error))",
                 advice: "Compare it with the files in Experiments/")
         }
         func fault(_ problem: String, _ advice: String) -> DataError {
@@ -88,6 +90,7 @@ struct Experiment: Codable {
         guard !experiment.methods.isEmpty, !experiment.seeds.isEmpty else {
             throw fault("it has no methods or no seeds", "Give at least one of each")
         }
+        guard experiment.methods.count <= 1000 else { throw fault("it has too many methods", "Give at most 1000") }
         let names = experiment.methods.map(\.name)
         if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
             throw fault("two methods are called '\(twice)'", "Name each method differently")
@@ -95,7 +98,7 @@ struct Experiment: Codable {
         guard (1...256).contains(experiment.parallel ?? 1), (1...1024).contains(experiment.threads ?? 1) else {
             throw fault("parallel or threads is out of range", "Give 1 to 256 runs, and 1 to 1024 threads")
         }
-        try requireKnown(tree, path)
+        try Self.requireKnown(tree, path)
         if let (problem, advice) = experiment.fault { throw fault(problem, advice) }
         // A mistake must not be found out after hours of other runs.
         for method in experiment.methods where method.fit == nil {
@@ -107,7 +110,7 @@ struct Experiment: Codable {
                 _ = try ScheduleCatalogue.make(settings.scheduleName, settings: settings.scheduleSettings)
             }
         }
-        return experiment
+        self = experiment
     }
 
     /// Refuses names that no part of an experiment has, which a decoder passes over.

@@ -15,11 +15,13 @@ enum ExperimentFile {
     /// Reads a file.
     ///
     /// - Throws: `DataError` naming the file and what is wrong.
-    static func read(_ path: String) throws -> Node {
+    static func read(_ path: String) throws -> Node { try tree(InputFile.bytes(path), path: path) }
+
+    /// The tree of a file's bytes; `path` is named in errors.
+    static func tree(_ bytes: [UInt8], path: String) throws -> Node {
         func fault(_ problem: String) -> DataError {
             DataError(subject: path, problem: problem, advice: "Compare it with the files in Experiments/")
         }
-        let bytes = try InputFile.bytes(path)
         guard bytes.count <= greatestSize else { throw fault("is no experiment: it has \(bytes.count) bytes") }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw fault("is no experiment: it is no text") }
         guard nesting(text) <= greatestDepth else { throw fault("is no experiment: it is nested too deeply") }

@@ -230,14 +230,16 @@ final class FolderLock {
 
     /// - Throws: `DataError` where another process holds the lock.
     init(_ folder: String) throws {
-        path = folder + "/.lock"
-        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+        let file = folder + "/.lock"
+        let opened = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
         // Where there are no locks, as on some network file systems, there is no protection either.
-        if descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
-            close(descriptor)
+        if opened >= 0, flock(opened, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+            close(opened)
             throw DataError(
                 subject: folder, problem: "another run is writing there", advice: "Wait for it, or give another --out")
         }
+        // Only now: what is set is undone when this value goes, and the file is the other run's.
+        (path, descriptor) = (file, opened)
     }
 
     /// Removes the file, while the lock is still held.

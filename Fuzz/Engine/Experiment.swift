@@ -1,0 +1,1 @@
+../../Sources/descent-cli/Experiment.swift
