@@ -62,7 +62,7 @@ public struct Hyperparameter: Sendable, Equatable {
         case .decay: "a number in [0, 1)"
         case .share: "a number in [0, 1]"
         case .positiveShare: "a number in (0, 1]"
-        case .count(let bound): "a whole number from \(bound) to 10⁹"
+        case .count(let bound): "a whole number from \(bound) to \(Self.text(Self.greatestCount))"
         case .counts(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .any: "a number"
         case .flag: "true or false"
@@ -70,8 +70,8 @@ public struct Hyperparameter: Sendable, Equatable {
         case .shrinkAndGrow: "a number in (0, 1) and a number > 1"
         case .interval: "two positive numbers, the smaller first"
         case .floors: "a number ≥ 0 or null, and a number > 0"
-        case .sizes: "a list of whole numbers from 1 to 10⁹"
-        case .milestones: "a list of whole numbers from 0 to 10⁹ in ascending order"
+        case .sizes: "a list of whole numbers from 1 to \(Self.text(Self.greatestCount))"
+        case .milestones: "a list of whole numbers from 0 to \(Self.text(Self.greatestCount)) in ascending order"
         case .oneOf(let words): words.map { "'\($0)'" }.joined(separator: " or ")
         }
     }
@@ -116,6 +116,9 @@ public struct Hyperparameter: Sendable, Equatable {
     }
 
     static func text(_ number: Double) -> String {
-        number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : String(number)
+        var (power, exponent) = (1e7, 7)
+        while power < number, exponent < 300 { (power, exponent) = (power * 10, exponent + 1) }
+        if power == number { return "1e\(exponent)" }
+        return number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : String(number)
     }
 }

@@ -142,6 +142,8 @@ struct ComparisonPlan {
     /// Runs what is not there yet, each in a process of its own.
     func execute(parallel: Int, isQuiet: Bool) throws {
         var waiting = runs.filter { !isDone($0) }
+        // A run may have been killed behind its last result: opening its folder clears away what it left.
+        for run in runs where isDone(run) { _ = try? RunFolder(path: run.folder) }
         let total = waiting.count
         var active: [(process: Process, run: Run, errors: URL)] = []
         var done = 0

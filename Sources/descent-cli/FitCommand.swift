@@ -52,7 +52,14 @@ struct FitCommand: ParsableCommand {
         // A line is of the time before the checkpoint, or is written again.
         let metrics = try folder.openMetrics(
             keeping: resume.map { checkpoint in
-                { _, progress in progress.seconds <= checkpoint.history.last?.seconds ?? 0 }
+                { lines in
+                    let last = checkpoint.history.last
+                    let index = lines.lastIndex { line in
+                        line.phase == last?.phase && line.iteration == last?.iteration
+                            && line.objective == last?.objective
+                    }
+                    return index.map { $0 + 1 } ?? 0
+                }
             })
         var lastCheckpoint = Date()
         var latest: TrainingCheckpoint?

@@ -40,7 +40,7 @@ struct RunFolder {
             throw error
         }
         unlink(path + "/.probe")
-        // The lock is held: what is left there is of processes that were killed.
+        // A process that was killed leaves half a file.
         for folder in [path, path + "/checkpoint"] { AtomicFile.removeTemporaries(in: folder) }
     }
 
@@ -160,19 +160,17 @@ struct RunFolder {
 
     /// Opens the log of the run.
     ///
-    /// - Parameter isKept: of a resumed run, whether a line belongs to what was done before its checkpoint.
-    func openMetrics(keeping isKept: ((Int, RunLog.Progress) -> Bool)? = nil) throws -> MetricsLog {
+    /// - Parameter keptCount: of a resumed run, how many of the lines belong to what was done before its checkpoint.
+    func openMetrics(keeping keptCount: (([RunLog.Progress]) -> Int)? = nil) throws -> MetricsLog {
         let file = path + "/metrics.jsonl"
         var kept: [UInt8] = []
-        if let isKept {
+        if let keptCount {
             let lines = (FileManager.default.contents(atPath: file) ?? Data()).split(separator: UInt8(ascii: "\n"))
-            var position = 0
             // A killed process may have left half a line.
-            for line in lines {
-                guard let progress = try? JSONDecoder.report.decode(RunLog.Progress.self, from: line) else { continue }
-                if isKept(position, progress) { kept += line + [UInt8(ascii: "\n")] }
-                position += 1
+            let whole = lines.compactMap { line in
+                (try? JSONDecoder.report.decode(RunLog.Progress.self, from: line)).map { (line, $0) }
             }
+            for (line, _) in whole.prefix(max(0, keptCount(whole.map(\.1)))) { kept += line + [UInt8(ascii: "\n")] }
         }
         try AtomicFile.write(kept, to: file)
         return MetricsLog(path: file)

@@ -229,7 +229,7 @@ struct TrainingSession {
         try folder.begin(isResumed: running.resume, discards: running.restart)
         try folder.writeConfig(settings)
         let lines = first.evaluations - (first.point == nil ? 0 : 1)
-        let metrics = try folder.openMetrics(keeping: running.resume ? { position, _ in position < lines } : nil)
+        let metrics = try folder.openMetrics(keeping: running.resume ? { _ in lines } : nil)
         return (metrics, try TensorBoardWriter(folder: folder.path))
     }
 

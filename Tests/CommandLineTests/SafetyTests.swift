@@ -99,8 +99,8 @@ struct SafetyTests {
         // As a killed process leaves it: lines behind the checkpoint, half a line, half a file.
         let lines = text("cut/metrics.jsonl")
         try scratch.write("cut/metrics.jsonl", (lines + lines + #"{"iteration":4,"li"#).utf8)
-        try scratch.write("cut/.partial-1-abc", [1])
-        try scratch.write("cut/checkpoint/.partial-1-abc", [1])
+        try scratch.write("cut/.partial-\(running.process.processIdentifier)-abc", [1])
+        try scratch.write("cut/checkpoint/.partial-\(running.process.processIdentifier)-abc", [1])
         #expect(try scratch.run(all + ["cut", "--resume"]).status == 0)
         let steps = { (name: String) in
             text(name).split(separator: "\n").map {
