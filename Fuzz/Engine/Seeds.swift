@@ -55,11 +55,17 @@ enum Seeds {
         (chain.optimizer, chain.optimizerSettings) = ("sgd", ["lr": .number(0.01)])
         let headed = try Trainer(settings: chain).fit(data(.classification, columns: 7)).model
         let images = data(.classification, columns: 64, image: [8, 8])
-        let cnn = try Trainer(settings: trainingSettings("cnn", ["channels": .number(2), "hidden": .number(3)])).fit(images).model
+        let cnn = try Trainer(settings: trainingSettings("cnn", ["channels": .number(2), "hidden": .number(3)])).fit(
+            images
+        ).model
         let small = try cnn.shrunk(comparedOn: images.train.features).model
         let vit = try Trainer(
             settings: trainingSettings(
-                "vit", ["patch": .number(4), "width": .number(4), "heads": .number(2), "layers": .number(1), "feed_forward": .number(3)])
+                "vit",
+                [
+                    "patch": .number(4), "width": .number(4), "heads": .number(2), "layers": .number(1),
+                    "feed_forward": .number(3),
+                ])
         ).fit(images).model
         return try [plain, headed, cnn, small, vit].map { model in
             try scratch { path in
@@ -175,7 +181,9 @@ enum Seeds {
         }
         for (index, file) in models.enumerated() {
             for change in 0..<9 {
-                try put("model", index * 16 + change, [UInt8(index * 16 + change), UInt8(change)] + metadata(file, "descent"))
+                try put(
+                    "model", index * 16 + change,
+                    [UInt8(index * 16 + change), UInt8(change)] + metadata(file, "descent"))
             }
         }
         for change in 0..<9 {
@@ -188,15 +196,20 @@ enum Seeds {
             (LinearChain(sizes: [5, 3, 2]), .features(5)), (LinearChain(sizes: [7, 2]), .features(7)),
             (
                 try ArchitectureCatalogue.make(
-                    "vit", settings: [
-                        "patch": .number(4), "width": .number(4), "heads": .number(2), "layers": .number(1), "feed_forward": .number(3),
+                    "vit",
+                    settings: [
+                        "patch": .number(4), "width": .number(4), "heads": .number(2), "layers": .number(1),
+                        "feed_forward": .number(3),
                     ]
                 ).network(input: .image(channels: 2, height: 4, width: 4), outputs: 2),
                 .image(channels: 2, height: 4, width: 4)
             ),
             (
                 try ArchitectureCatalogue.make(
-                    "transformer_lm", settings: ["width": .number(4), "heads": .number(2), "feed_forward": .number(3), "layers": .number(1)]
+                    "transformer_lm",
+                    settings: [
+                        "width": .number(4), "heads": .number(2), "feed_forward": .number(3), "layers": .number(1),
+                    ]
                 ).network(input: .tokens(vocabulary: 9, length: 5), outputs: 9), .tokens(vocabulary: 9, length: 5)
             ),
         ]

@@ -125,7 +125,8 @@ public struct ConvexSolver {
             let objective = sound.objective(program.x, program.y, loss: program.loss, penalty: penalty)
             let certificate = Certificate(
                 uncertified: objective,
-                statement: "The iterates stopped being finite, so nothing is certified: the network is the last one before.")
+                statement:
+                    "The iterates stopped being finite, so nothing is certified: the network is the last one before.")
             return solution(workspace, admm, sound, certificate, scaled, .nonFinite, residuals)
         }
         let (network, certificate) = check(workspace, admm, lasso, precision: .float64)

@@ -18,7 +18,9 @@ public struct EncodedTargets: Sendable {
         guard task == .classification else {
             let raw = data.targets!.to(.float64)
             guard standardises else {
-                (mean, scale) = ([Double](repeating: 0, count: raw.shape[1]), [Double](repeating: 1, count: raw.shape[1]))
+                (mean, scale) = (
+                    [Double](repeating: 0, count: raw.shape[1]), [Double](repeating: 1, count: raw.shape[1])
+                )
                 matrix = raw.to(dtype)
                 return
             }

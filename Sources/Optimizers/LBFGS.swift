@@ -100,7 +100,9 @@ private struct LBFGSRun {
         self.point = point
         slot = state
         for index in 0..<settings.historySize {
-            guard Double(index) < state.numbers["pairs"] ?? 0, let s = state.tensors["s\(index)"], let y = state.tensors["y\(index)"] else { break }
+            guard Double(index) < state.numbers["pairs"] ?? 0, let s = state.tensors["s\(index)"],
+                let y = state.tensors["y\(index)"]
+            else { break }
             pairs.append((s, y, state.numbers["rho\(index)"] ?? 0))
         }
     }

@@ -50,7 +50,9 @@ public struct SOAP: TensorOptimizer {
 
     /// Moves one parameter.
     public func update(_ parameter: inout Tensor, gradient: Tensor, slot: inout Slot, t: Int) {
-        let sides = gradient.rank < (precondition1d ? 1 : 2) ? [] : (0..<gradient.rank).filter { gradient.shape[$0] <= maxPreconditionDim }
+        let sides =
+            gradient.rank < (precondition1d ? 1 : 2)
+            ? [] : (0..<gradient.rank).filter { gradient.shape[$0] <= maxPreconditionDim }
         guard t > 1 else {
             for side in sides { accumulate(gradient, side: side, slot: &slot) }
             for side in sides { slot.tensors["q\(side)"] = eigenbasis(slot.tensors["gg\(side)"]) }

@@ -62,14 +62,18 @@ public struct StateTemplate {
         func stem(_ name: String) -> String { String(name.prefix { !$0.isNumber }) }
         let shapes = Dictionary(wanted.tensors.map { (stem($0.key), $0.value) }) { first, _ in first }
         for (name, tensor) in slot.tensors {
-            guard let like = wanted.tensors[name] ?? shapes[stem(name)] else { return "'\(name)' is none of its tensors" }
+            guard let like = wanted.tensors[name] ?? shapes[stem(name)] else {
+                return "'\(name)' is none of its tensors"
+            }
             guard tensor.shape == like.shape, tensor.dtype == like.dtype else {
                 return "'\(name)' is \(tensor.dtype)\(tensor.shape), needed \(like.dtype)\(like.shape)"
             }
         }
         let known = Set(wanted.numbers.keys.map(stem))
         for (name, number) in slot.numbers {
-            guard known.contains(stem(name)) || optional.contains(name) else { return "'\(name)' is none of its numbers" }
+            guard known.contains(stem(name)) || optional.contains(name) else {
+                return "'\(name)' is none of its numbers"
+            }
             guard !number.isNaN else { return "'\(name)' is no number" }
         }
         guard !isOpen else { return nil }

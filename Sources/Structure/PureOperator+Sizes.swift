@@ -76,7 +76,9 @@ extension PureOperator {
             var found: [Double] = []
             if place < arguments.count, case .ints(let lengths) = arguments[place] { found = lengths.map(Double.init) }
             // One number stands for all dimensions.
-            return (0..<x.count - 2).map { found.count > 1 ? ($0 < found.count ? found[$0] : standard) : found.first ?? standard }
+            return (0..<x.count - 2).map {
+                found.count > 1 ? ($0 < found.count ? found[$0] : standard) : found.first ?? standard
+            }
         }
         let positions = Array(x.dropFirst(2))
         if case .pooling = size {
@@ -89,7 +91,9 @@ extension PureOperator {
         let (stride, padding) = (list(3, 1), list(4, 0))
         if case .transposedConvolution = size {
             let (extra, dilation) = (list(5, 0), list(7, 1))
-            let made = positions.indices.map { (positions[$0] - 1) * stride[$0] + dilation[$0] * (kernel[$0] - 1) + extra[$0] + 1 }
+            let made = positions.indices.map {
+                (positions[$0] - 1) * stride[$0] + dilation[$0] * (kernel[$0] - 1) + extra[$0] + 1
+            }
             let columns = w.dropFirst().reduce(1, *) * positions.reduce(1, *)
             return x[0] * w[1] * made.reduce(1) { $0 * max(1, $1) } + columns
         }

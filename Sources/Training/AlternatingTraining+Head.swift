@@ -84,7 +84,8 @@ extension AlternatingTraining {
                     let shown = run.event(nil)
                     let directive = observe(
                         TrainerEvent(
-                            progress: progress, batches: shown.batches, evaluations: shown.evaluations, writeCheckpoint: shown.writeCheckpoint,
+                            progress: progress, batches: shown.batches, evaluations: shown.evaluations,
+                            writeCheckpoint: shown.writeCheckpoint,
                             model: shown.model))
                     wasStopped = wasStopped || directive == .stop || isLate
                     return wasStopped ? .stop : .proceed

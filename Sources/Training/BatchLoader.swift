@@ -14,14 +14,16 @@ final class BatchLoader: Sendable {
 
     init(problem: TrainingProblem, settings: TrainingSettings, normalisesBatches: Bool = false) {
         (self.problem, self.settings) = (problem, settings)
-        mergesLoneRow = normalisesBatches && problem.train.count > settings.batch && settings.batch > 1
+        mergesLoneRow =
+            normalisesBatches && problem.train.count > settings.batch && settings.batch > 1
             && problem.train.count % settings.batch == 1
     }
 
     /// What is to be said of the batches.
     var notices: [String] {
         mergesLoneRow
-            ? ["the last batch of an epoch would be one row, which cannot be normalised: it is part of the one before"] : []
+            ? ["the last batch of an epoch would be one row, which cannot be normalised: it is part of the one before"]
+            : []
     }
 
     /// Batches of a pass over the training rows; the last may be of another size.

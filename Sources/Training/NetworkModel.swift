@@ -139,7 +139,8 @@ public struct NetworkModel: Sendable {
     /// Reads the content of a model file; `path` is named in errors.
     static func load(_ file: SafeTensorsFile, path: String) throws -> NetworkModel {
         guard let text = file.metadata[metadataKey] else {
-            throw InterchangeError(path: path, problem: "is no network of Descent", advice: "Train it with descent train")
+            throw InterchangeError(
+                path: path, problem: "is no network of Descent", advice: "Train it with descent train")
         }
         let header: Header
         do {

@@ -150,12 +150,15 @@ extension StochasticTraining {
             trainLoss: loss, objective: penalty.map { loss + $0 }, structure: layers(network),
             seconds: trainingSeconds, secondsByPhase: watch.phases, peakMemoryBytes: PeakMemory.bytes,
             termination: termination.rawValue, device: "\(device)", threads: Runtime.threads, dataHash: dataHash,
-            torch: Runtime.version, notices: problem.notices + loader.notices + divergence(loss), history: state.progress.history)
+            torch: Runtime.version, notices: problem.notices + loader.notices, warning: divergence(loss),
+            history: state.progress.history)
     }
 
     /// What is to be said of a loss that is far above where it began.
-    private func divergence(_ loss: Double) -> [String] {
-        guard let first = state.progress.history.lazy.compactMap(\.trainLoss).first, loss > 10 * abs(first) else { return [] }
-        return ["the loss ended at \(loss), far above \(first) in the first epoch: lower the learning rate"]
+    private func divergence(_ loss: Double) -> String? {
+        guard let first = state.progress.history.lazy.compactMap(\.trainLoss).first, loss > 10 * abs(first) else {
+            return nil
+        }
+        return "the loss ended at \(loss), far above \(first) in the first epoch: lower the learning rate"
     }
 }

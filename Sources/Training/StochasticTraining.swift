@@ -68,11 +68,11 @@ struct StochasticTraining {
             try rule.coupleChannels(of: network, input: problem.input, names, assignment)
         }
         self.rule = rule
-        announcement = rule.penaltyLines(names, assignment)
         dataHash = data.train.hash
         loader = BatchLoader(
             problem: problem, settings: settings,
             normalisesBatches: network.buffers.names.contains { $0.hasSuffix("running_mean") })
+        announcement = loader.notices.map { "note: " + $0 } + rule.penaltyLines(names, assignment)
         var fresh = TrainingState(
             network: network, rule: UpdateRule.State(assignment: assignment), progress: .init())
         if let metric = schedule as? any MetricSchedule { fresh.progress.plateau = metric.initialState }
@@ -238,7 +238,8 @@ struct StochasticTraining {
         progress.gradientNorm = outcome?.gradientNorm
         let snapshot = self
         return TrainerEvent(
-            progress: progress, batches: state.progress.batches, evaluations: evaluations, writeCheckpoint: { try snapshot.writeCheckpoint($0) },
+            progress: progress, batches: state.progress.batches, evaluations: evaluations,
+            writeCheckpoint: { try snapshot.writeCheckpoint($0) },
             model: { snapshot.model() })
     }
 

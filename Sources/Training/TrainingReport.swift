@@ -115,6 +115,8 @@ public struct TrainingReport: Sendable, Codable {
     public var torch: String
     /// What was decided or noticed.
     public var notices: [String]
+    /// What is amiss with the result, as a loss far above where it began.
+    public var warning: String?
     /// The evaluations.
     public var history: [TrainingPoint]
 }

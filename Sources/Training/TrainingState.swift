@@ -32,7 +32,8 @@ struct TrainingState {
         /// Whether a run can have these numbers.
         var isPossible: Bool {
             let counts = [batches, round, waiting, lossCount] + history.map(\.step)
-            return counts.allSatisfy { (0...1 << 50).contains($0) } && phases.values.allSatisfy { $0.isFinite && $0 >= 0 }
+            return counts.allSatisfy { (0...1 << 50).contains($0) }
+                && phases.values.allSatisfy { $0.isFinite && $0 >= 0 }
         }
     }
 }
@@ -149,7 +150,8 @@ enum StateFile {
         state.rule.slow = try reader.list("slow", like: parameters.values)
         state.rule.average = try reader.list("average", like: parameters.values)
         let groups = fresh.rule.optimizers.count
-        guard header.optimizerSteps.count == groups, header.numbers.count == groups, header.shared.count == groups else {
+        guard header.optimizerSteps.count == groups, header.numbers.count == groups, header.shared.count == groups
+        else {
             throw fault("is a checkpoint of another optimizer", "Resume with the same arguments")
         }
         for group in header.optimizerSteps.indices {

@@ -139,7 +139,9 @@ struct Experiment: Codable {
         for method in methods {
             if let drawn = method.randomRates {
                 guard (1...1000).contains(drawn.count), drawn.low.isFinite, drawn.high.isFinite else {
-                    return ("randomRates of '\(method.name)' are no rates", "Give 1 to 1000 between finite powers of ten")
+                    return (
+                        "randomRates of '\(method.name)' are no rates", "Give 1 to 1000 between finite powers of ten"
+                    )
                 }
             }
             let numbers = (method.rates ?? method.randomRates?.values ?? []) + (method.strengths ?? [])

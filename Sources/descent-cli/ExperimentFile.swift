@@ -23,7 +23,9 @@ enum ExperimentFile {
             DataError(subject: path, problem: problem, advice: "Compare it with the files in Experiments/")
         }
         guard bytes.count <= greatestSize else { throw fault("is no experiment: it has \(bytes.count) bytes") }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw fault("is no experiment: it is no text") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw fault("is no experiment: it is no text")
+        }
         guard nesting(text) <= greatestDepth else { throw fault("is no experiment: it is nested too deeply") }
         let tree: Node?
         do {
@@ -61,7 +63,9 @@ enum ExperimentFile {
         switch node {
         case .mapping(let mapping):
             for (key, value) in mapping {
-                guard isSmall(key, depth: depth - 1, &left), isSmall(value, depth: depth - 1, &left) else { return false }
+                guard isSmall(key, depth: depth - 1, &left), isSmall(value, depth: depth - 1, &left) else {
+                    return false
+                }
             }
         case .sequence(let list):
             for item in list { guard isSmall(item, depth: depth - 1, &left) else { return false } }

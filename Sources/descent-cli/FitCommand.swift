@@ -167,7 +167,8 @@ struct FitCommand: ParsableCommand {
         Console.describe(loaded)
         Console.note(
             "\(options.hasBias ? "with" : "without") bias column, \(options.convex.formulation.rawValue) formulation, "
-                + "\(Runtime.threads) threads on \(options.device), about \(Format.bytes(Int(min(1e18, estimate)))) of memory")
+                + "\(Runtime.threads) threads on \(options.device), about \(Format.bytes(Int(min(1e18, estimate)))) of memory"
+        )
     }
 
     private static func facts(_ report: FitReport) -> [String: String] {

@@ -332,7 +332,8 @@ struct RunOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Least seconds between checkpoints, which are written after evaluations.", valueName: "seconds"))
+        help: ArgumentHelp(
+            "Least seconds between checkpoints, which are written after evaluations.", valueName: "seconds"))
     var checkpointSeconds = 30.0
 
     @Flag(help: "Print one JSON object on standard output.")

@@ -47,7 +47,8 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func describe(_ model: NetworkModel) throws {
-        try Console.line("\(model.architecture) network, \(model.task.rawValue), \(model.network.parameterCount) parameters")
+        try Console.line(
+            "\(model.architecture) network, \(model.task.rawValue), \(model.network.parameterCount) parameters")
         if !model.classNames.isEmpty { try Console.line("classes: \(model.classNames.joined(separator: ", "))") }
         if model.task == .regression { try Console.line("targets: \(model.targetNames.joined(separator: ", "))") }
         for (name, value) in model.facts.sorted(by: { $0.key < $1.key }) { try Console.line("\(name): \(value)") }
@@ -56,7 +57,8 @@ struct InspectCommand: ParsableCommand {
     private func describe(_ model: TrainedModel) throws {
         let kind = model.network.formulation == .relu ? "two-layer ReLU network" : "two-layer gated ReLU network"
         try Console.line("\(kind), \(model.task.rawValue), \(model.loss) loss")
-        try Console.line("\(model.inputColumns) inputs, \(model.network.units) hidden units, \(model.network.outputs) outputs")
+        try Console.line(
+            "\(model.inputColumns) inputs, \(model.network.units) hidden units, \(model.network.outputs) outputs")
         if !model.classNames.isEmpty { try Console.line("classes: \(model.classNames.joined(separator: ", "))") }
         if model.task == .regression { try Console.line("targets: \(model.targetNames.joined(separator: ", "))") }
         for (name, value) in model.facts.sorted(by: { $0.key < $1.key }) { try Console.line("\(name): \(value)") }

@@ -30,6 +30,7 @@ struct TrainingPage {
         }
         tiles.append(("time", Format.duration(report.seconds), "\(report.steps) steps"))
         page.add(keyFigures: tiles)
+        if let warning = report.warning { page.add(notice: warning, level: .warning) }
         for notice in report.notices { page.add(notice: notice, level: .information) }
         addCurves(&page)
         addStructure(&page)
@@ -173,6 +174,7 @@ enum TrainingSummary {
         add("steps", "\(report.steps) in \(Format.number(report.epochs)) epochs")
         add("seconds", "\(Format.number(report.seconds)), evaluation not counted")
         add("termination", report.termination)
+        add("warning", report.warning)
         add("peak memory", Format.bytes(report.peakMemoryBytes))
         let width = rows.map { $0[0].count }.max() ?? 0
         return rows.map { $0[0].padding(toLength: width, withPad: " ", startingAt: 0) + "  " + $0[1] }

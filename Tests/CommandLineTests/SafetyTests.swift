@@ -54,7 +54,9 @@ struct SafetyTests {
         #expect(checkpoint.count == 1)
         for command in [Self.train, Self.fit] {
             let run = try scratch.run(command + ["--epochs", "1", "--quiet", "--out", "run"])
-            #expect(run.status == 1 && run.isOneLineError && run.errors.contains("--resume") && run.errors.contains("--restart"))
+            #expect(
+                run.status == 1 && run.isOneLineError && run.errors.contains("--resume")
+                    && run.errors.contains("--restart"))
             #expect(list("run/checkpoint") == checkpoint)
         }
         #expect(try scratch.run(Self.train + ["--epochs", "1", "--quiet", "--out", "run", "--restart"]).status == 0)
@@ -107,7 +109,8 @@ struct SafetyTests {
                 ((try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any])?["iteration"] as? Int
             }
         }
-        #expect(steps("cut/metrics.jsonl") == steps("whole/metrics.jsonl") && !steps("whole/metrics.jsonl").contains(nil))
+        #expect(
+            steps("cut/metrics.jsonl") == steps("whole/metrics.jsonl") && !steps("whole/metrics.jsonl").contains(nil))
         #expect(list("cut").allSatisfy { !$0.hasPrefix(".partial") } && !scratch.exists("cut/checkpoint"))
     }
 
@@ -166,7 +169,9 @@ struct SafetyTests {
         let name = "a\u{1B}[31m|<b>"
         let rows = (0..<20).map { "\($0),\($0 % 7),\($0 % 2 == 0 ? "x\u{1B}]0;t\u{7}" : "y")\n" }.joined()
         try scratch.write("esc.csv", ("\(name),b,y\n" + rows).utf8)
-        let run = try scratch.run(["fit", "esc.csv", "--target", "y", "--penalty", "1", "--patterns", "2", "--out", "e"])
+        let run = try scratch.run([
+            "fit", "esc.csv", "--target", "y", "--penalty", "1", "--patterns", "2", "--out", "e",
+        ])
         #expect(run.status == 0)
         for output in [run.errors, try scratch.run("inspect", "e").output] {
             #expect(!output.unicodeScalars.contains { $0.value < 32 && $0 != "\n" && $0 != "\t" })
@@ -186,12 +191,18 @@ struct SafetyTests {
     @Test("Experiments that would take all memory or time, or trap, are refused in a line")
     func experiments() throws {
         var laughs = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
-        for level in 1...9 { laughs += "a\(level): &a\(level) [" + repeatElement("*a\(level - 1)", count: 9).joined(separator: ",") + "]\n" }
+        for level in 1...9 {
+            laughs +=
+                "a\(level): &a\(level) [" + repeatElement("*a\(level - 1)", count: 9).joined(separator: ",") + "]\n"
+        }
         try experiment(laughs + "name: x\n" + Self.head, "aliases")
         var maps = "a0: &a0 {x: 1}\n"
         for level in 1...30 { maps += "a\(level): &a\(level) {x: *a\(level - 1), y: *a\(level - 1)}\n" }
         try experiment("name: x\n" + Self.head + "methods: [{name: A, train: {model: mlp}}]\n" + maps, "aliases")
-        for nested in [String(repeating: "[", count: 5000), String(repeating: "? ", count: 5000) + "x", String(repeating: "- ", count: 5000) + "x"] {
+        for nested in [
+            String(repeating: "[", count: 5000), String(repeating: "? ", count: 5000) + "x",
+            String(repeating: "- ", count: 5000) + "x",
+        ] {
             try experiment(nested, "nested too deeply")
         }
         let methods = { (method: String) in "name: x\n" + Self.head + "methods:\n  - {name: A, \(method)}\n" }
@@ -251,7 +262,9 @@ struct SafetyTests {
     @Test("One row is enough to predict for, whatever the model was trained on")
     func oneRow() throws {
         try scratch.write("one.csv", "0.1,0.2,0.3,0.4\n".utf8)
-        #expect(try scratch.run(["fit", "arrays.npz", "--penalty", "1", "--patterns", "4", "--quiet", "--out", "a"]).status == 0)
+        #expect(
+            try scratch.run(["fit", "arrays.npz", "--penalty", "1", "--patterns", "4", "--quiet", "--out", "a"]).status
+                == 0)
         let run = try scratch.run("predict", "a", "one.csv")
         #expect(run.status == 0 && run.output.split(separator: "\n").count == 2, "\(run.errors)")
     }

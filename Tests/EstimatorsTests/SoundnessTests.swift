@@ -132,7 +132,8 @@ struct FitCheckpointDataTests {
             var others = [
                 ArrayData(elementType: array.elementType, shape: [1], bytes: Array(array.bytes.prefix(width))),
                 ArrayData(
-                    elementType: array.elementType, shape: [array.count + 1], bytes: array.bytes + array.bytes.prefix(width)),
+                    elementType: array.elementType, shape: [array.count + 1],
+                    bytes: array.bytes + array.bytes.prefix(width)),
                 ArrayData(array.integers(), shape: array.shape),
             ]
             if array.elementType == .float32 || array.elementType == .float64 {
@@ -140,7 +141,8 @@ struct FitCheckpointDataTests {
                 numbers[numbers.count / 2] = .nan
                 others.append(
                     array.elementType == .float64
-                        ? ArrayData(numbers, shape: array.shape) : ArrayData(numbers.map(Float.init), shape: array.shape))
+                        ? ArrayData(numbers, shape: array.shape)
+                        : ArrayData(numbers.map(Float.init), shape: array.shape))
             }
             for other in others {
                 var copy = file

@@ -96,7 +96,8 @@ struct PureOperatorTests {
         var source = step
         if step.contains("conv2d") {
             // An image of one channel and a window of one pixel in a frame of a thousand million.
-            source = #"["reshape","",[["v",0],["is",["1n",1,2,2]]],[3]],["reshape","",[["v",1],["is",[16,1,1,1]]],[4]],"#
+            source =
+                #"["reshape","",[["v",0],["is",["1n",1,2,2]]],[3]],["reshape","",[["v",1],["is",[16,1,1,1]]],[4]],"#
                 + step.replacing(#"["v",0],["v",1]"#, with: #"["v",3],["v",4]"#)
         }
         let made = try program(source)
@@ -120,12 +121,15 @@ struct PureOperatorTests {
         let broken = try decoded(#"{"parameters":[\#(shapes)],"steps":[\#(attention)],"output":4}"#)
         #expect(fault { _ = try run(broken) }.contains("do not go together"))
         let weights = #"["a",[12,4],"parameter"],["b",[12,3],"parameter"],["h",[1,2,3],"parameter"]"#
-        let cell = #"["lstm","input",[["v",4],["vs",[3,3]],["vs",[1,2]],["b",false],["i",1],["f",0],["b",false],"#
+        let cell =
+            #"["lstm","input",[["v",4],["vs",[3,3]],["vs",[1,2]],["b",false],["i",1],["f",0],["b",false],"#
             + #"["b",false],["b",true]],[5,6,7]]"#
         let input = #"["reshape","",[["v",0],["is",["1n",1,4]]],[4]]"#
         let right = #"{"parameters":[\#(weights)],"steps":[\#(input),\#(cell)],"output":5}"#
         #expect(try run(try decoded(right)).shape == [2, 1, 3])
-        for (old, new) in [("[12,3]", "[12,4]"), ("[12,4]", "[8,4]"), ("[1,2,3]", "[1,9,3]"), (#"["i",1]"#, #"["i",2]"#)] {
+        for (old, new) in [
+            ("[12,3]", "[12,4]"), ("[12,4]", "[8,4]"), ("[1,2,3]", "[1,9,3]"), (#"["i",1]"#, #"["i",2]"#),
+        ] {
             #expect(throws: ProgramError.self, "\(new)") {
                 _ = try run(try decoded(right.replacing(old, with: new)))
             }

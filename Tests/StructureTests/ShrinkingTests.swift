@@ -211,7 +211,8 @@ struct ShrinkingTests {
         #expect(shapes(silent)["0.weight"]?[0] == 5)
     }
 
-    @Test("Each channel is decided on by itself: of three silent ones two go, and the constant one stays with its reason")
+    @Test(
+        "Each channel is decided on by itself: of three silent ones two go, and the constant one stays with its reason")
     func oneByOne() throws {
         let shrinking = try chain(
             { network in

@@ -142,8 +142,12 @@ struct CheckpointDataTests {
         _ = try trained(settings, data, from: path) { _ in .stop }
         for (index, tensor) in file.tensors.enumerated() {
             let array = tensor.array
-            let flat = ArrayData(elementType: array.elementType, shape: [array.count + 1], bytes: array.bytes + array.bytes.prefix(array.elementType.byteCount))
-            let one = ArrayData(elementType: array.elementType, shape: [1], bytes: Array(array.bytes.prefix(array.elementType.byteCount)))
+            let flat = ArrayData(
+                elementType: array.elementType, shape: [array.count + 1],
+                bytes: array.bytes + array.bytes.prefix(array.elementType.byteCount))
+            let one = ArrayData(
+                elementType: array.elementType, shape: [1],
+                bytes: Array(array.bytes.prefix(array.elementType.byteCount)))
             let double = ArrayData(array.doubles(), shape: array.shape)
             for other in [flat, one, double] where other != array && array.count > 1 {
                 try SafeTensors.write(changed(file, index, other), to: path)
@@ -190,7 +194,8 @@ struct CheckpointDataTests {
             var copy = file
             copy.metadata["descent.training"] = text.replacing(old, with: new)
             try SafeTensors.write(copy.sealed(), to: path)
-            #expect(fault { _ = try trained(settings, data, from: path) { _ in .stop } }.contains("checkpoint"), "\(new)")
+            #expect(
+                fault { _ = try trained(settings, data, from: path) { _ in .stop } }.contains("checkpoint"), "\(new)")
         }
     }
 }

@@ -187,7 +187,9 @@ struct TrainerTests {
         for (x, y) in zip(a, b) { #expect((x - y).norm < 1e-12 * (1 + x.norm)) }
     }
 
-    @Test("Accumulation weighs by rows: whatever the sizes of the batches, they equal one of all rows", arguments: [40, 33, 59])
+    @Test(
+        "Accumulation weighs by rows: whatever the sizes of the batches, they equal one of all rows",
+        arguments: [40, 33, 59])
     func unevenAccumulation(batch: Int) throws {
         var data = try made("spirals")
         data.train = data.train.rows(Array(0..<60))
