@@ -126,6 +126,8 @@ def fit(executable: str, data, *arguments, options, limit: float | None = None) 
     """Runs `descent fit DATA … --json --quiet` with the common options."""
     seconds = limit or options.time_limit
     tail = ["--threads", options.threads, "--seed", options.seed, "--time-limit", f"{seconds:g}", "--json", "--quiet"]
+    # A run that its limit ended leaves a checkpoint, which the next measurement is not to go on from.
+    tail.append("--restart")
     return run_descent(executable, ["fit", data, *arguments, *options.descent_flags, *tail], limit=2 * seconds + 120)
 
 

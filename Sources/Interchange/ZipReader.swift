@@ -28,11 +28,11 @@ enum ZipReader {
             total += min(entry.compressedSize, bytes.count)
             // Entries that share data are how a small archive expands beyond all bounds.
             guard total <= bytes.count else { throw InterchangeError(path, "entries of the archive overlap", advice) }
-            expanded += min(entry.size, limit)
-            guard expanded <= limit else {
+            guard entry.size <= limit - expanded else {
                 let problem = "the archive grows beyond 256 MiB and a hundred times its size"
                 throw InterchangeError(path, problem, "Write it with numpy.savez, if you trust it")
             }
+            expanded += entry.size
         }
         return entries
     }

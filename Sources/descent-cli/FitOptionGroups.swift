@@ -145,7 +145,9 @@ struct ModelOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Append a column of ones; it joins the gates, cones and norms.")
     var bias = true
 
-    @Flag(inversion: .prefixedNo, help: "Standardise features with the training rows' statistics.")
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Standardise features, and the targets of a regression, with the training rows' statistics.")
     var standardize = true
 
     func validate() throws {

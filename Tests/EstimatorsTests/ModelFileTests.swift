@@ -1,5 +1,6 @@
 import ConvexNetworks
 import Datasets
+import Foundation
 import Interchange
 import RunLog
 import TestSupport
@@ -54,6 +55,31 @@ struct ModelFileTests {
         let outputs = raw * (try tensor("output.scale")) + (try tensor("output.mean"))
         #expect(distance(outputs, try model.outputs(problem.features).to(.float64)) < 1e-5)
         #expect(file.metadata["format"] == "pt")
+    }
+
+    @Test("A file of version 1, whose last layer holds the scale of the targets, predicts the same")
+    func versionOne() throws {
+        let problem = Problem(seed: 23)
+        let model = try trained(.small(), problem.data(.regression)).model
+        try model.save(to: scratch.path("m"))
+        var file = try SafeTensors.read(scratch.path("m"))
+        let (mean, scale) = (model.outputMean[0], model.outputScale[0])
+        file.tensors = file.tensors.filter { !$0.name.hasPrefix("output.") }.map { name, array in
+            switch name {
+            case "layer2.weight": (name, ArrayData(array.floats().map { $0 * Float(scale) }, shape: array.shape))
+            case "layer2.bias": (name, ArrayData([Float(mean)], shape: [1]))
+            default: (name, array)
+            }
+        }
+        let text = try #require(file.metadata["descent"])
+        let facts = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        var header = try #require(facts)
+        header["formatVersion"] = 1
+        (header["outputMean"], header["outputScale"]) = (nil, nil)
+        file.metadata["descent"] = String(decoding: try JSONSerialization.data(withJSONObject: header), as: UTF8.self)
+        try SafeTensors.write(file, to: scratch.path("old"))
+        let old = try TrainedModel.load(scratch.path("old"))
+        #expect(distance(try old.outputs(problem.features), try model.outputs(problem.features)) < 1e-5)
     }
 
     @Test("Columns that were dropped stay dropped")
