@@ -78,19 +78,19 @@ public enum CheckpointFile {
     /// Reads the content of a checkpoint file; `path` is named in errors.
     static func contents(of file: SafeTensorsFile, path: String, device: Device) throws -> Contents {
         guard let text = file.metadata["descent.checkpoint"],
-            let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8))
+            let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8)), file.isSealed
         else {
             throw InterchangeError(
-                path: path, problem: "is not a checkpoint of this version of Descent", advice: "Start the run again")
+                path: path, problem: "is not a checkpoint of this version of Descent", advice: "Discard it, and start the run again")
         }
         guard file.isIntact, header.isPossible else {
             throw InterchangeError(
                 path: path, problem: "is a damaged checkpoint: its checksum is not that of its content",
-                advice: "Start the run again")
+                advice: "Discard it, and start the run again")
         }
         let tensor = { (name: String) throws -> Tensor in
             guard let array = file[name] else {
-                throw InterchangeError(path: path, problem: "lacks '\(name)'", advice: "Start the run again")
+                throw InterchangeError(path: path, problem: "lacks '\(name)'", advice: "Discard it, and start the run again")
             }
             return Tensor(array).to(device: device)
         }
@@ -105,7 +105,7 @@ public enum CheckpointFile {
             guard hidden.rank == 2, output.rank == 2, hidden.shape[1] == output.shape[0] else {
                 throw InterchangeError(
                     path: path, problem: "is a damaged checkpoint: its first network has layers that do not fit",
-                    advice: "Start the run again")
+                    advice: "Discard it, and start the run again")
             }
             initial = TwoLayerNetwork(hidden: hidden, output: output)
         }

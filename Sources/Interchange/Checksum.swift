@@ -42,6 +42,9 @@ extension SafeTensorsFile {
         return copy
     }
 
+    /// Whether a checksum is there.
+    public var isSealed: Bool { metadata[Self.key] != nil }
+
     /// Whether the checksum is there and is that of the content.
     public var isIntact: Bool { metadata[Self.key] == checksum }
 

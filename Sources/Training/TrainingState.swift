@@ -123,10 +123,10 @@ enum StateFile {
         struct Version: Decodable { var version: Int }
         let data = Data(text.utf8)
         guard let found = try? decoder.decode(Version.self, from: data), found.version == version,
-            let header = try? decoder.decode(Header.self, from: data)
-        else { throw fault("is a checkpoint of another version of Descent", "Start the run again without --resume") }
+            let header = try? decoder.decode(Header.self, from: data), file.isSealed
+        else { throw fault("is a checkpoint of another version of Descent", "Discard it, and start the run again") }
         guard file.isIntact else {
-            throw fault("is a damaged checkpoint: its checksum is not that of its content", "Start the run again")
+            throw fault("is a damaged checkpoint: its checksum is not that of its content", "Discard it, and start the run again")
         }
         var (stored, given) = (header.settings, settings)
         // A longer time limit is what a run is resumed with.
@@ -171,7 +171,7 @@ enum StateFile {
         if let problem = template.fault(state.rule, parameters.values) {
             throw fault("is a checkpoint of another optimizer: \(problem)", "Resume with the same arguments")
         }
-        guard header.progress.isPossible else { throw fault("is a damaged checkpoint", "Start the run again") }
+        guard header.progress.isPossible else { throw fault("is a damaged checkpoint", "Discard it, and start the run again") }
         state.progress = header.progress
         return state
     }

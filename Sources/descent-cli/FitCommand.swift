@@ -88,13 +88,13 @@ struct FitCommand: ParsableCommand {
             throw error
         }
         let stopped: Set = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue]
-        if stopped.contains(report.termination), let latest {
-            try folder.writeCheckpoint(latest, loaded.train.hash, arguments)
-        } else {
+        if !stopped.contains(report.termination) {
             folder.removeCheckpoint()
-            if stopped.contains(report.termination) {
-                Console.note("note: stopped before penalty and patterns were found: run again without --resume")
-            }
+        } else if let latest {
+            try folder.writeCheckpoint(latest, loaded.train.hash, arguments)
+        } else if resume == nil {
+            // A resumed run that got no further keeps the checkpoint that it came from.
+            Console.note("note: stopped before penalty and patterns were found: run again without --resume")
         }
         try printResult(report, folder)
         if solver.requireConvergence, report.termination != Termination.converged.rawValue { throw ExitCode(2) }

@@ -63,6 +63,24 @@ struct SafetyTests {
         #expect(!scratch.exists("run/checkpoint"))
     }
 
+    @Test("A resumed fit that is stopped before it gets further keeps the checkpoint that it came from")
+    func stoppedAtOnce() throws {
+        let all = Self.fit + ["--quiet", "--tolerance", "1e-13", "--max-iterations", "1000000", "--out", "run"]
+        let first = try Command.start(all, in: scratch.folder)
+        for _ in 0..<500 where !text("run/metrics.jsonl").contains("solve") { usleep(20_000) }
+        first.interrupt()
+        #expect(first.wait().status == 130 && list("run/checkpoint") == ["state.safetensors"])
+        for _ in 0..<3 {
+            _ = try scratch.run(all + ["--resume", "--time-limit", "1e-9"])
+            #expect(list("run/checkpoint") == ["state.safetensors"])
+        }
+        let second = try Command.start(all + ["--resume"], in: scratch.folder)
+        usleep(150_000)
+        second.interrupt()
+        _ = second.wait()
+        #expect(list("run/checkpoint") == ["state.safetensors"])
+    }
+
     @Test("A second run in a folder leaves nothing of the first")
     func second() throws {
         let all = Self.train + ["--validation", "0.2", "--quiet", "--out", "run"]
