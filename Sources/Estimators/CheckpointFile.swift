@@ -81,7 +81,8 @@ public enum CheckpointFile {
             let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8)), file.isSealed
         else {
             throw InterchangeError(
-                path: path, problem: "is not a checkpoint of this version of Descent", advice: "Discard it, and start the run again")
+                path: path, problem: "is not a checkpoint of this version of Descent",
+                advice: "Discard it, and start the run again")
         }
         guard file.isIntact, header.isPossible else {
             throw InterchangeError(
@@ -90,7 +91,8 @@ public enum CheckpointFile {
         }
         let tensor = { (name: String) throws -> Tensor in
             guard let array = file[name] else {
-                throw InterchangeError(path: path, problem: "lacks '\(name)'", advice: "Discard it, and start the run again")
+                throw InterchangeError(
+                    path: path, problem: "lacks '\(name)'", advice: "Discard it, and start the run again")
             }
             return Tensor(array).to(device: device)
         }

@@ -126,7 +126,9 @@ enum StateFile {
             let header = try? decoder.decode(Header.self, from: data), file.isSealed
         else { throw fault("is a checkpoint of another version of Descent", "Discard it, and start the run again") }
         guard file.isIntact else {
-            throw fault("is a damaged checkpoint: its checksum is not that of its content", "Discard it, and start the run again")
+            throw fault(
+                "is a damaged checkpoint: its checksum is not that of its content",
+                "Discard it, and start the run again")
         }
         var (stored, given) = (header.settings, settings)
         // A longer time limit is what a run is resumed with.
@@ -171,7 +173,9 @@ enum StateFile {
         if let problem = template.fault(state.rule, parameters.values) {
             throw fault("is a checkpoint of another optimizer: \(problem)", "Resume with the same arguments")
         }
-        guard header.progress.isPossible else { throw fault("is a damaged checkpoint", "Discard it, and start the run again") }
+        guard header.progress.isPossible else {
+            throw fault("is a damaged checkpoint", "Discard it, and start the run again")
+        }
         state.progress = header.progress
         return state
     }
