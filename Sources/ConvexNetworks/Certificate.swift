@@ -96,8 +96,10 @@ public struct Certificate: Sendable, Codable, Equatable {
             return "The network's objective is below the optimum of the convex program: its weights leave the "
                 + "program's cones, so it uses activation patterns that the program does not have."
         }
-        if scale < 1e-6 { return "The bound is the trivial one: the solve stopped too early to certify anything." }
-        let percent = String(describing: (gap * 1e6).rounded() / 1e4)
+        if scale < 1e-6, gap > 1e-6 {
+            return "The bound is the trivial one: the solve stopped too early to certify anything."
+        }
+        let percent = String(describing: max(0, (gap * 1e6).rounded() / 1e4))
         return "The network's training objective is within \(percent) % of the optimum of the convex program."
     }
 

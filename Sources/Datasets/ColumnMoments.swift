@@ -55,6 +55,12 @@ public struct ColumnMoments: Sendable {
         }
     }
 
+    /// Whether each column of `n × d`, n > 0, holds one number only, exactly: what is to be predicted may vary by little
+    /// beside its size.
+    public static func areConstant(_ values: Tensor) -> [Bool] {
+        zip(values.min(0).doubles(), values.max(0).doubles()).map { $0 == $1 }
+    }
+
     /// A power of two for each column that brings its largest number near 1; 1 where squares are no trouble.
     private static func units(_ features: Tensor, _ parts: [Range<Int>], isGlobal: Bool) -> [Double] {
         let width = features.shape[1]

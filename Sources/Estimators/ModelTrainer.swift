@@ -153,17 +153,29 @@ private final class TrainingRun {
         standardiser = fitted
         notices = data.train.notices + fitted.notices
         targets = EncodedTargets(train, task: data.task, loss: loss, dtype: dtype, standardises: method != .none)
-        // Losses square them, and their sum over the rows must still be a number.
-        guard targets.matrix.absolute().max().scalar < (dtype == .float64 ? 1e140 : 1e14) else {
+        guard !targets.matrix.sum().scalar.isNaN else {
             throw DataError(
-                subject: data.train.name, problem: "some targets are too large for \(dtype)",
-                advice: "Rescale the target, standardise, or ask for double precision (--dtype float64)")
+                subject: data.train.name, problem: "some targets are no numbers", advice: "Correct those rows")
         }
+        // Before rounding: what is too small for the type is zero behind it.
+        let raw = method == .none ? train.targets ?? targets.matrix : targets.matrix
+        try Self.requireRange(raw, dtype, "targets", data)
+        if method == .none { try Self.requireRange(data.train.features, dtype, "columns", data) }
         design = try TrainingDesign(train, standardiser: fitted, options: options, dtype: dtype, watch: watch)
         notices += design.notice.map { [$0] } ?? []
         heldX = try held.map(design.matrix)
         testX = try data.test.map(design.matrix)
         try checkPatterns()
+    }
+
+    /// Losses square what they are given: neither the sum of the squares nor all of them may leave the type's range.
+    private static func requireRange(_ values: Tensor, _ dtype: DType, _ what: String, _ data: LoadedData) throws {
+        let size = max(abs(values.max().scalar), abs(values.min().scalar))
+        let (least, greatest) = dtype == .float64 ? (1e-140, 1e140) : (1e-14, 1e14)
+        guard size != 0, !size.isNaN, !(least..<greatest).contains(size) else { return }
+        throw DataError(
+            subject: data.train.name, problem: "the \(what) are too \(size < least ? "small" : "large") for \(dtype)",
+            advice: "Rescale them, standardise, or ask for double precision (--dtype float64)")
     }
 
     /// Gates and networks from files must go with the data.

@@ -27,7 +27,7 @@ public struct EncodedTargets: Sendable {
             let moments = ColumnMoments(raw)
             mean = moments.mean
             // A constant target has nothing to scale.
-            scale = zip(moments.deviation, moments.isConstant).map { $1 ? 1 : $0 }
+            scale = zip(moments.deviation, ColumnMoments.areConstant(raw)).map { $1 ? 1 : $0 }
             matrix = ((raw - Tensor(mean)) / Tensor(scale)).to(dtype)
             return
         }

@@ -95,7 +95,8 @@ public enum Scoring {
     public static func determination(_ outputs: Tensor, _ targets: Tensor) -> Double {
         // In units of the targets' spread, whose square is a number at any scale.
         let moments = ColumnMoments(targets)
-        let unit = Tensor(zip(moments.deviation, moments.isConstant).map { $1 || !$0.isFinite ? 1 : $0 })
+        let areConstant = ColumnMoments.areConstant(targets)
+        let unit = Tensor(zip(moments.deviation, areConstant).map { $1 || !$0.isFinite || $0 == 0 ? 1 : $0 })
         let truth = (targets.to(.float64) - Tensor(moments.mean)) / unit
         let found = (outputs.to(device: .cpu).to(.float64) - Tensor(moments.mean)) / unit
         let residual = (truth - found).squared().sum(0)
@@ -103,7 +104,7 @@ public enum Scoring {
         let (errors, spreads, units) = (residual.doubles(), spread.doubles(), unit.doubles())
         let rows = Double(targets.shape[0])
         let scores = errors.indices.map { column -> Double in
-            guard moments.isConstant[column] else { return 1 - errors[column] / spreads[column] }
+            guard areConstant[column] else { return 1 - errors[column] / spreads[column] }
             let size = moments.mean[column] / units[column]
             return errors[column] <= 1e-10 * rows * size * size ? 1 : 0
         }

@@ -55,7 +55,8 @@ extension Program: FallibleModule {
             for (number, result) in zip(step.results, results) {
                 guard let number, case .tensor(let tensor) = result else { continue }
                 values[number] = tensor
-                memory.keep(number, tensor, isView: PureOperator.views.contains(step.name))
+                memory.keep(
+                    number, tensor, viewOf: PureOperator.views.contains(step.name) ? Self.reads(step).first : nil)
             }
             for value in Self.reads(step) where lastUse[value] == index && value != output && !kept.contains(value) {
                 values[value] = nil
@@ -80,6 +81,12 @@ extension Program: FallibleModule {
         if let operation = PureOperator.named(step.name, step.overload) {
             if let fault = operation.mismatch(arguments) {
                 throw ProgramError(step: index, problem: "'\(step.name)': \(fault)")
+            }
+            // In C order, so that the engine goes block by block.
+            if case .attention = operation.size {
+                arguments = arguments.map { value in
+                    if case .tensor(let tensor) = value { .tensor(tensor.contiguous()) } else { value }
+                }
             }
             try memory.require(operation.elements(arguments), step, index)
         }
@@ -132,27 +139,46 @@ public struct ProgramError: Error, Equatable, CustomStringConvertible {
 
 /// Bytes that the values of a run hold, so that a program cannot take more than the machine has.
 private struct ProgramMemory {
-    private var kept: [Int: Double] = [:]
+    /// A block of memory with the values that lie in it: a view keeps all of it.
+    private var blocks: [Int: (bytes: Double, users: Int)] = [:]
+    private var blockOf: [Int: Int] = [:]
     private var sum = 0.0
     /// Three quarters of the machine's memory.
     private static let limit = 0.75 * Double(ProcessInfo.processInfo.physicalMemory)
     /// Numbers of one result for each row: no network of this package makes a tenth of it.
     private static let limitOfRow = 0x1p27
+    /// Numbers of all results for each row, which bounds the time of calls that make no products.
+    private static let limitOfRun = 0x1p32
+    private var made = 0.0
     private let rows: Int
 
     init(rows: Int) { self.rows = rows }
 
-    mutating func keep(_ number: Int, _ tensor: Tensor, isView: Bool) {
-        let bytes = isView ? 0 : tensor.shape.reduce(Double(tensor.dtype.byteCount)) { $0 * Double($1) }
-        kept[number] = bytes
+    mutating func keep(_ number: Int, _ tensor: Tensor, viewOf base: Int?) {
+        if let base, let block = blockOf[base] {
+            blockOf[number] = block
+            blocks[block]?.users += 1
+            return
+        }
+        let bytes = base != nil ? 0 : tensor.shape.reduce(Double(tensor.dtype.byteCount)) { $0 * Double($1) }
+        (blockOf[number], blocks[number]) = (number, (bytes, 1))
         sum += bytes
     }
 
-    mutating func drop(_ number: Int) { sum -= kept.removeValue(forKey: number) ?? 0 }
+    mutating func drop(_ number: Int) {
+        guard let block = blockOf.removeValue(forKey: number), let known = blocks[block] else { return }
+        blocks[block]?.users -= 1
+        guard known.users == 1 else { return }
+        sum -= known.bytes
+        blocks[block] = nil
+    }
 
-    func require(_ elements: Double, _ step: Program.Step, _ index: Int) throws(ProgramError) {
+    mutating func require(_ elements: Double, _ step: Program.Step, _ index: Int) throws(ProgramError) {
+        let count = Double(max(1, rows))
+        made += elements
         // Eight bytes are the widest element.
-        guard sum + 8 * elements <= Self.limit, elements <= Self.limitOfRow * Double(max(1, rows)) else {
+        guard sum + 8 * elements <= Self.limit, elements <= Self.limitOfRow * count, made <= Self.limitOfRun * count
+        else {
             throw ProgramError(
                 step: index, problem: "'\(step.name)' would make \(Int(min(elements, 1e18))) numbers, more than fit")
         }

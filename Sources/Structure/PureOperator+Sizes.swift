@@ -23,8 +23,12 @@ extension PureOperator {
         case .attention:
             let (q, k, v) = (shapes[0], shapes[1], shapes[2])
             guard q.count == 4, k.count == 4, v.count == 4 else { return 0 }
-            // All pairs are kept only where the engine has no kernel that goes block by block.
-            let pairs = shapes.count > 3 || v[3] != k[3] ? q[0] * q[1] * q[2] * k[2] : 0
+            // All pairs are kept where the engine has no kernel that goes block by block.
+            let operands = arguments.prefix(3).flatMap(Self.tensors)
+            let isBlocked =
+                shapes.count == 3 && v[3] == k[3]
+                && operands.allSatisfy { $0.isContiguous && [.float32, .float64].contains($0.dtype) }
+            let pairs = isBlocked ? 0 : q[0] * q[1] * q[2] * k[2]
             return q[0] * q[1] * q[2] * v[3] + pairs
         case .recurrent:
             // Gates of every step, before and after their functions.
@@ -94,23 +98,34 @@ extension PureOperator {
             let made = positions.indices.map {
                 (positions[$0] - 1) * stride[$0] + dilation[$0] * (kernel[$0] - 1) + extra[$0] + 1
             }
-            let columns = w.dropFirst().reduce(1, *) * positions.reduce(1, *)
-            return x[0] * w[1] * made.reduce(1) { $0 * max(1, $1) } + columns
+            var groups = 1.0
+            if arguments.count > 6, case .int(let number) = arguments[6] { groups = Double(max(1, number)) }
+            let columns = x[0] * w.dropFirst().reduce(1, *) * groups * positions.reduce(1, *)
+            return x[0] * w[1] * groups * made.reduce(1) { $0 * max(1, $1) } + columns
         }
         let made = positions.indices.map { (positions[$0] + 2 * padding[$0] + kernel[$0]) / max(1, stride[$0]) + 1 }
         let places = x[0] * made.reduce(1) { $0 * max(1, $1) }
-        // In double precision the engine lays the windows out first.
-        let isDouble = arguments.first.map(Self.tensors)?.first?.dtype == .float64
-        return places * w[0] + (isDouble ? places * w.dropFirst().reduce(1, *) : 0)
+        // Some of the engine's kernels lay the windows out first.
+        return places * w[0] + places * w.dropFirst().reduce(1, *)
     }
 
     /// What the engine does not check by itself: kernels that read by the shape of one argument from another.
     func mismatch(_ arguments: [Value]) -> String? {
         switch size {
         case .attention: Self.attentionMismatch(arguments.prefix(3).flatMap(Self.tensors))
+        case .convolution, .transposedConvolution, .pooling: rowsMismatch(arguments)
         case .recurrent: Self.recurrentMismatch(arguments, gates: results == 3 ? 4 : 3)
         default: nil
         }
+    }
+
+    /// Windows are over rows: without that dimension the rules for sizes would count others.
+    private func rowsMismatch(_ arguments: [Value]) -> String? {
+        let ranks = arguments.prefix(2).flatMap(Self.tensors).map(\.rank)
+        guard case .pooling = size else {
+            return ranks.count == 2 && ranks[0] == ranks[1] && ranks[0] > 2 ? nil : "an input of rank \(ranks[0])"
+        }
+        return ranks[0] == 4 ? nil : "an input of rank \(ranks[0])"
     }
 
     private static func attentionMismatch(_ tensors: [Tensor]) -> String? {

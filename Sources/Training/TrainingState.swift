@@ -173,7 +173,8 @@ enum StateFile {
         if let problem = template.fault(state.rule, parameters.values) {
             throw fault("is a checkpoint of another optimizer: \(problem)", "Resume with the same arguments")
         }
-        guard header.progress.isPossible else {
+        let isOrdered = header.step <= header.progress.batches && header.optimizerSteps.allSatisfy { $0 <= header.step }
+        guard header.progress.isPossible, isOrdered else {
             throw fault("is a damaged checkpoint", "Discard it, and start the run again")
         }
         state.progress = header.progress

@@ -34,12 +34,12 @@ struct RunFolder {
         }
         do {
             lock = try FolderLock(path)
-            try AtomicFile.write([UInt8](), to: path + "/.probe")
+            try AtomicFile.write([UInt8](), to: path + "/.descent-probe")
         } catch {
             if isNew { rmdir(path) }
             throw error
         }
-        unlink(path + "/.probe")
+        unlink(path + "/.descent-probe")
         // A process that was killed leaves half a file.
         for folder in [path, path + "/checkpoint"] { AtomicFile.removeTemporaries(in: folder) }
     }
@@ -103,7 +103,7 @@ struct RunFolder {
     /// Removes what a run writes.
     private func removeResults() {
         let events = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
-            .filter { $0.hasPrefix("events.out.tfevents.") && $0.contains(".descent") }
+            .filter { $0.wholeMatch(of: #/events\.out\.tfevents\.\d+\.descent(\.\d+)?/#) != nil }
         for name in Self.results + events { unlink(path + "/" + name) }
     }
 
@@ -145,8 +145,17 @@ struct RunFolder {
     /// The checkpoints that are there: those of `descent fit` and of `descent train`.
     private var checkpoints: [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path + "/checkpoint")) ?? []).filter { name in
-            name == "state.safetensors" || (name.hasPrefix("step-") && name.hasSuffix(".safetensors"))
+            name.wholeMatch(of: #/state\.safetensors|step-\d{10,}\.safetensors/#) != nil
+                && Self.isCheckpoint(path + "/checkpoint/" + name)
         }
+    }
+
+    /// Whether the header of a file is that of a checkpoint; the rest may be large.
+    private static func isCheckpoint(_ path: String) -> Bool {
+        guard let file = FileHandle(forReadingAtPath: path), let start = try? file.read(upToCount: 1 << 16) else {
+            return false
+        }
+        return ["descent.training", "descent.checkpoint"].contains { start.range(of: Data("\"\($0)\"".utf8)) != nil }
     }
 
     /// Whether an interrupted run left a checkpoint.
@@ -228,7 +237,7 @@ final class FolderLock {
 
     /// - Throws: `DataError` where another process holds the lock.
     init(_ folder: String) throws {
-        let file = folder + "/.lock"
+        let file = folder + "/.descent-lock"
         let opened = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
         // Where there are no locks, as on some network file systems, there is no protection either.
         if opened >= 0, flock(opened, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {

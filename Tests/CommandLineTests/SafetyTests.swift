@@ -34,9 +34,13 @@ struct SafetyTests {
     func foreign(command: [String]) throws {
         try scratch.write("mine/checkpoint/deep/thesis.txt", "precious".utf8)
         try scratch.write("mine/checkpoint/notes.txt", "precious".utf8)
-        try scratch.write("mine/events.out.tfevents.7.other", "precious".utf8)
+        let others = [
+            ".lock", ".probe", "events.out.tfevents.7.other", "events.out.tfevents.9.descent-mine",
+            "checkpoint/step-notes.safetensors", "checkpoint/step-0000000001.safetensors",
+        ]
+        for name in others { try scratch.write("mine/" + name, "precious".utf8) }
         #expect(try scratch.run(command + ["--epochs", "1", "--quiet", "--out", "mine"]).status == 0)
-        for name in ["checkpoint/deep/thesis.txt", "checkpoint/notes.txt", "events.out.tfevents.7.other"] {
+        for name in ["checkpoint/deep/thesis.txt", "checkpoint/notes.txt"] + others {
             #expect(text("mine/" + name) == "precious", "\(name)")
         }
         for name in ["model.safetensors", "report.json", "config.json", "best.safetensors"] {
@@ -105,7 +109,7 @@ struct SafetyTests {
             #expect(run.status == 1 && run.isOneLineError && run.errors.contains("another run is writing there"))
         }
         first.interrupt()
-        #expect(first.wait().status == 130 && !scratch.exists("run/.lock"))
+        #expect(first.wait().status == 130 && !scratch.exists("run/.descent-lock"))
     }
 
     @Test("After a kill the log has every evaluation once, and no file of the killed process is left")

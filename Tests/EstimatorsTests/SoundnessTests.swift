@@ -49,6 +49,38 @@ struct SoundnessTests {
         #expect(abs(report.objective - reference.objective) < 1e-4 * reference.objective)
     }
 
+    @Test(
+        "A target that varies by little beside its size is scored by what was predicted",
+        arguments: [1e9, 1.7e12, 1e14])
+    func offsets(offset: Double) throws {
+        let problem = Problem(rows: 80, seed: 47)
+        var data = problem.data(.regression)
+        let reference = try trained(.small(), data)
+        data.train.targets = problem.targets + offset
+        let (model, report) = try trained(.small(), data)
+        // The offset takes digits from the target: 2⁻⁶ at 1e14.
+        #expect(abs(try #require(report.trainR2) - (try #require(reference.report.trainR2))) < 1e-3)
+        #expect(abs(try model.score(data.train) - (try #require(report.trainR2))) < 1e-6)
+        let mean = Tensor.full([80, 1], 100 + offset, dtype: .float64)
+        #expect(Scoring.determination(mean, data.train.targets!) < 0.9)
+    }
+
+    @Test("Numbers whose squares the type does not hold are refused, large or small")
+    func underflow() throws {
+        for (exponent, precision) in [(-20, DType.float32), (-200, .float64), (30, .float32)] {
+            var options = FitOptions.small()
+            (options.standardisation, options.precision) = (Standardisation.none, precision)
+            let unit = pow(10, Double(exponent))
+            let problem = Problem(rows: 60, seed: 48)
+            var targets = problem.data(.regression)
+            targets.train.targets = problem.targets * unit
+            #expect(fault { _ = try trained(options, targets) }.contains("targets are too"))
+            var columns = problem.data(.regression)
+            columns.train.features = problem.features * unit
+            #expect(fault { _ = try trained(options, columns) }.contains("columns are too"))
+        }
+    }
+
     @Test("A constant target is fitted by its value, and is scored so")
     func constant() throws {
         for value in [0, 3e-20, 0.1, 1.7e9, -4e200] {

@@ -104,6 +104,27 @@ struct PureOperatorTests {
         #expect(fault { _ = try run(made) }.contains("more than fit"))
     }
 
+    private static let larger: [String] = [
+        // x, w of shape [4, 4]; values from 3 on.
+        #"["reshape","",[["v",1],["is",[16,1,1]]],[3]],["narrow","",[["v",3],["i",0],["i",0],["i",1]],[4]],"#
+            + #"["reshape","",[["v",4],["is",[1,1,1,1]]],[5]],"#
+            + #"["conv2d","",[["v",4],["v",5],null,["is",[1]],["is",[20000]]],[2]]"#,
+        #"["reshape","",[["v",1],["is",[16,1,1]]],[3]],["narrow","",[["v",3],["i",0],["i",0],["i",1]],[4]],"#
+            + #"["adaptive_avg_pool2d","",[["v",4],["is",[1,1800000000]]],[2]]"#,
+        #"["zeros","",[["is",[1,40,1,1]],["dtype","float64"],null,["device"]],[3]],"#
+            + #"["zeros","",[["is",[40,1,2,2]],["dtype","float64"],null,["device"]],[4]],"#
+            + #"["conv_transpose2d","input",[["v",3],["v",4],null,["is",[1]],["is",[0]],["is",[0]],["i",40],["is",[10000]]],[2]]"#,
+        #"["zeros","",[["is",[1,20,10,10]],["dtype","float32"],null,["device"]],[3]],"#
+            + #"["zeros","",[["is",[1,20,3,3]],["dtype","float32"],null,["device"]],[4]],"#
+            + #"["conv2d","",[["v",3],["v",4],null,["is",[1]],["is",[2000]]],[2]]"#,
+    ]
+
+    @Test("The bound is that of the engine's own kernels: windows without rows, groups, layouts", arguments: larger)
+    func kernels(steps: String) throws {
+        let text = fault { _ = try run(try program(steps), rows: 1) }
+        #expect(text.contains("more than fit") || text.contains("an input of rank"), "\(text)")
+    }
+
     @Test("A chain that doubles itself ends before the memory does")
     func doubling() throws {
         let steps = (0..<60).map { index in
