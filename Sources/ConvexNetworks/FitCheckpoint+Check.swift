@@ -11,7 +11,7 @@ extension FitCheckpoint {
     func fault(x: Tensor, outputs: Int, settings: ConvexSettings) -> String? {
         let (n, d, p) = (x.shape[0], x.shape[1], patterns.count)
         let isWhole = (0...1 << 50).contains(round) && (0...1 << 50).contains(state.iteration)
-        guard isWhole, state.innerIterations >= 0, state.rho > 0, state.rho.isFinite else {
+        guard isWhole, (0...1 << 50).contains(state.innerIterations), state.rho > 0, state.rho.isFinite else {
             return "it holds numbers that no run has"
         }
         let shared = directions.map { OutputCoupling.directions($0) } ?? .perOutput

@@ -115,7 +115,8 @@ struct PureOperator: Sendable {
 extension PureOperator {
     /// The operator that a step calls; nil for any that is not listed.
     static func named(_ name: String, _ overload: String) -> PureOperator? {
-        all[overload.isEmpty ? name : name + "." + overload]
+        // The overload is a field of its own: a name that holds it would be another operator to the engine.
+        name.contains(".") ? nil : all[overload.isEmpty ? name : name + "." + overload]
     }
 
     /// Element-wise functions of one tensor.

@@ -31,7 +31,9 @@ struct TrainingState {
 
         /// Whether a run can have these numbers.
         var isPossible: Bool {
-            let counts = [batches, round, waiting, lossCount] + history.map(\.step)
+            let counts =
+                [batches, round, waiting, lossCount, plateau?.waiting ?? 0, plateau?.cooldown ?? 0]
+                + history.map(\.step)
             return counts.allSatisfy { (0...1 << 50).contains($0) }
                 && phases.values.allSatisfy { $0.isFinite && $0 >= 0 }
         }
