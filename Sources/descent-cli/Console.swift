@@ -198,8 +198,8 @@ enum Interruption {
         sigprocmask(SIG_UNBLOCK, &wanted, nil)
         signal(SIGINT, handler)
         signal(SIGTERM, handler)
-        // A closed terminal; nohup asks to outlive it.
-        let before = signal(SIGHUP, handler)
+        // A closed terminal, of which the shell and the kernel may both tell; nohup asks to outlive it.
+        let before = signal(SIGHUP) { _ in Interruption.count = max(1, Interruption.count) }
         if unsafeBitCast(before, to: Int.self) == 1 { signal(SIGHUP, SIG_IGN) }
     }
 }

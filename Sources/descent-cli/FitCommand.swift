@@ -45,27 +45,22 @@ struct FitCommand: ParsableCommand {
         let estimate = trainer.estimatedBytes(loaded)
         if !isQuiet { announce(loaded, options, estimate) }
         let resume = running.resume ? try folder.readCheckpoint(loaded.train.hash, options.device, arguments) : nil
-        try folder.begin(isResumed: running.resume, discards: running.restart)
-        try folder.writeConfig()
+        try folder.check(isResumed: running.resume, discards: running.restart)
         Interruption.install()
         let renderer = ProgressRenderer(isQuiet: isQuiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
-        // A line is of the time before the checkpoint, or is written again.
-        let metrics = try folder.openMetrics(
-            keeping: resume.map { checkpoint in
-                { lines in
-                    let last = checkpoint.history.last
-                    let index = lines.lastIndex { line in
-                        line.phase == last?.phase && line.iteration == last?.iteration
-                            && line.objective == last?.objective
-                    }
-                    return index.map { $0 + 1 } ?? 0
-                }
-            })
+        var metrics: MetricsLog?
+        var failure: (any Error)?
         var lastCheckpoint = Date()
         var latest: TrainingCheckpoint?
         let (trained, report) = try trainer.fit(loaded, resume: resume) { event in
+            do {
+                if metrics == nil { metrics = try begin(folder, resume) }
+            } catch {
+                failure = error
+                return .stop
+            }
             renderer.show(event.progress)
-            metrics.append(event.progress)
+            metrics?.append(event.progress)
             latest = event.checkpoint ?? latest
             if let checkpoint = event.checkpoint,
                 Date().timeIntervalSince(lastCheckpoint) >= running.checkpointSeconds
@@ -76,6 +71,9 @@ struct FitCommand: ParsableCommand {
             }
             return Interruption.isRequested ? .stop : .proceed
         }
+        if let failure { throw failure }
+        // A run that had nothing to report has results all the same.
+        if metrics == nil { metrics = try begin(folder, resume) }
         isFitted = true
         renderer.finish()
         var model = trained
@@ -83,7 +81,7 @@ struct FitCommand: ParsableCommand {
         do {
             try folder.writeResults(model: model, report: report, data: loaded)
         } catch {
-            // The work must not be lost with the disk: resumed, the run ends at once and writes again.
+            // The work must not be lost with the disk: a resumed run goes on from here.
             if let latest { try? folder.writeCheckpoint(latest, loaded.train.hash, arguments) }
             throw error
         }
@@ -99,6 +97,19 @@ struct FitCommand: ParsableCommand {
         try printResult(report, folder)
         if solver.requireConvergence, report.termination != Termination.converged.rawValue { throw ExitCode(2) }
         if report.termination == Termination.cancelled.rawValue { throw ExitCode(130) }
+    }
+
+    /// Makes room in the folder and opens the log.
+    private func begin(_ folder: RunFolder, _ resume: TrainingCheckpoint?) throws -> MetricsLog {
+        try folder.begin(isResumed: running.resume)
+        guard let last = resume?.history.last else { return try folder.openMetrics() }
+        // A line is of the time before the checkpoint, or is written again.
+        return try folder.openMetrics { lines in
+            let index = lines.lastIndex { line in
+                line.phase == last.phase && line.iteration == last.iteration && line.objective == last.objective
+            }
+            return index.map { $0 + 1 } ?? lines.count { $0.seconds <= last.seconds }
+        }
     }
 
     /// Arguments that define the result; a resumed run must have the same.

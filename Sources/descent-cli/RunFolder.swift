@@ -53,12 +53,12 @@ struct RunFolder {
         return config.command.first == "descent"
     }
 
-    /// Makes room for a run: what an earlier one left goes, but for its checkpoint, which has to be asked for.
+    /// Refuses a folder that a run may not write in, before any time is spent; deletes nothing.
     ///
     /// - Parameters:
     ///   - isResumed: whether the run goes on from the checkpoint.
     ///   - discards: whether a checkpoint may go.
-    func begin(isResumed: Bool, discards: Bool) throws {
+    func check(isResumed: Bool, discards: Bool) throws {
         let present = Self.results.filter { FileManager.default.fileExists(atPath: path + "/" + $0) }
         guard present.isEmpty || isOurs else {
             throw DataError(
@@ -71,8 +71,17 @@ struct RunFolder {
                 subject: path, problem: "holds the checkpoint of an interrupted run",
                 advice: "Continue it with --resume, or discard it with --restart")
         }
-        removeCheckpoint()
-        removeResults()
+    }
+
+    /// Makes room for a run that has begun to work: what an earlier one left goes, and the configuration comes.
+    ///
+    /// Not before: data and settings that are refused must not cost the results that are there.
+    func begin(isResumed: Bool, settings: TrainingSettings? = nil) throws {
+        if !isResumed {
+            removeCheckpoint()
+            removeResults()
+        }
+        try writeConfig(settings)
     }
 
     /// Makes the folder and those above it; 0 or an error number.
@@ -186,7 +195,7 @@ struct RunFolder {
     }
 
     /// Writes what made the run: its settings, too, where it is one of `descent train`.
-    func writeConfig(_ settings: TrainingSettings? = nil) throws {
+    private func writeConfig(_ settings: TrainingSettings?) throws {
         let command = ["descent"] + CommandLine.arguments.dropFirst()
         let encoder = JSONEncoder.report
         let bytes =
@@ -238,19 +247,37 @@ final class FolderLock {
     /// - Throws: `DataError` where another process holds the lock.
     init(_ folder: String) throws {
         let file = folder + "/.descent-lock"
-        let opened = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
-        // Where there are no locks, as on some network file systems, there is no protection either.
-        if opened >= 0, flock(opened, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
-            close(opened)
-            throw DataError(
-                subject: folder, problem: "another run is writing there", advice: "Wait for it, or give another --out")
+        var held: Int32 = -1
+        while held < 0 {
+            let opened = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+            guard opened >= 0 else { break }
+            guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+                let isTaken = errno == EWOULDBLOCK
+                close(opened)
+                guard isTaken else { break }
+                throw DataError(
+                    subject: folder, problem: "another run is writing there",
+                    advice: "Wait for it, or give another --out")
+            }
+            // The run that held it may have removed the file in between: then another file has the name by now.
+            if Self.isSame(opened, file) { held = opened } else { close(opened) }
         }
-        // Only now: what is set is undone when this value goes, and the file is the other run's.
-        (path, descriptor) = (file, opened)
+        // Only now: what is set is undone when this value goes, and the file may be another run's. Where there are no
+        // locks, as on some network file systems, there is no protection either.
+        (path, descriptor) = (file, held)
+    }
+
+    /// Whether an open file is still the one of a name.
+    private static func isSame(_ descriptor: Int32, _ path: String) -> Bool {
+        var (opened, named) = (stat(), stat())
+        return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino
+            && opened.st_dev == named.st_dev
     }
 
     /// Removes the file, while the lock is still held.
-    func removeFile() { unlink(path) }
+    func removeFile() {
+        if descriptor >= 0, Self.isSame(descriptor, path) { unlink(path) }
+    }
 
     deinit {
         removeFile()

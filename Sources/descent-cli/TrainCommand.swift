@@ -180,6 +180,7 @@ struct TrainingSession {
         if !running.quiet { announce() }
         let checkpoints = CheckpointFolder(folder: folder.path, keeps: options.keep)
         let resume = running.resume ? try checkpoints.newest() : nil
+        try folder.check(isResumed: running.resume, discards: running.restart)
         Interruption.install()
         let renderer = ProgressRenderer(
             isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
@@ -218,7 +219,13 @@ struct TrainingSession {
         var model = trained
         model.facts = Self.facts(report)
         model.facts["data"] = source
-        try model.save(to: folder.path + "/model.safetensors")
+        do {
+            try model.save(to: folder.path + "/model.safetensors")
+        } catch {
+            // The work must not be lost with the disk: a resumed run goes on from here.
+            try? final?()
+            throw error
+        }
         try folder.write(report, page: try TrainingPage(report: report, data: loaded, model: model).render())
         if !isCut { folder.removeCheckpoint() }
         return report
@@ -226,8 +233,7 @@ struct TrainingSession {
 
     /// Opens the logs, and clears away what an earlier run in the folder left.
     private func begin(_ first: TrainerEvent) throws -> (MetricsLog, TensorBoardWriter) {
-        try folder.begin(isResumed: running.resume, discards: running.restart)
-        try folder.writeConfig(settings)
+        try folder.begin(isResumed: running.resume, settings: settings)
         let lines = first.evaluations - (first.point == nil ? 0 : 1)
         let metrics = try folder.openMetrics(keeping: running.resume ? { _ in lines } : nil)
         return (metrics, try TensorBoardWriter(folder: folder.path))

@@ -85,6 +85,23 @@ struct SafetyTests {
         #expect(list("run/checkpoint") == ["state.safetensors"])
     }
 
+    @Test("A run that is refused costs nothing of the results that are there")
+    func refused() throws {
+        for (command, flags) in [
+            (Self.fit, ["--patterns", "99999999"]), (Self.fit, ["--loss", "huber", "--patterns", "from:none"]),
+            (Self.train, ["--model", "cnn"]), (Self.train, ["--flip"]), (Self.train, ["--lr", "-1"]),
+        ] {
+            #expect(try scratch.run(command + ["--epochs", "1", "--quiet", "--out", "run"]).status == 0)
+            let before = list("run").map { ($0, scratch.bytes("run/" + $0)) }
+            // The last of a flag counts.
+            let run = try scratch.run(
+                command.filter { $0 != "--patterns" && $0 != "4" } + flags + ["--quiet", "--out", "run"])
+            #expect(run.status != 0, "\(flags)")
+            #expect(list("run") == before.map(\.0))
+            for (name, bytes) in before { #expect(scratch.bytes("run/" + name) == bytes, "\(name)") }
+        }
+    }
+
     @Test("A second run in a folder leaves nothing of the first")
     func second() throws {
         let all = Self.train + ["--validation", "0.2", "--quiet", "--out", "run"]
@@ -142,6 +159,30 @@ struct SafetyTests {
     func signals(signal: Int32) throws {
         #expect(try interrupt("run", by: signal).status == 130)
         #expect(list("run/checkpoint").count == 1 && text("run/report.json").contains("cancelled"))
+    }
+
+    @Test("The end of a terminal may be told more than once")
+    func hangUpTwice() throws {
+        let running = try Command.start(
+            Self.train + ["--epochs", "100000", "--out", "run", "--quiet"], in: scratch.folder)
+        for _ in 0..<500 where scratch.bytes("run/metrics.jsonl").isEmpty { usleep(20_000) }
+        for _ in 0..<5 { kill(running.process.processIdentifier, SIGHUP) }
+        usleep(2000)
+        kill(running.process.processIdentifier, SIGHUP)
+        #expect(running.wait().status == 130 && list("run/checkpoint").count == 1)
+    }
+
+    @Test("A finished run whose model cannot be written keeps its work")
+    func fullDisk() throws {
+        // A folder in the model's place takes no file, as a full disk does not.
+        try FileManager.default.createDirectory(
+            atPath: scratch.folder + "/run/model.safetensors", withIntermediateDirectories: true)
+        try scratch.write("run/config.json", #"{"command":["descent"]}"#.utf8)
+        for command in [Self.train + ["--epochs", "2"], Self.fit] {
+            let run = try scratch.run(command + ["--quiet", "--restart", "--out", "run"])
+            #expect(run.status == 1 && run.isOneLineError, "\(run.errors)")
+            #expect(list("run/checkpoint").count == 1)
+        }
     }
 
     private func shell(_ command: String) throws -> (status: Int32, errors: String) {
