@@ -34,7 +34,7 @@ PURE = {
     "sum.dim_IntList": "T i*|0 ; b dtype|0", "tanh": "T", "to.dtype": "T dtype ; off off", "transpose.int": "T i i",
     "unsqueeze": "T i", "where.self": "T T T", "zeros": "i* ; dtype|0 0 device|0 off|0",
 }
-LIMIT = 2**31  # numbers of one result
+ROW, RUN, BYTES = 2**27, 2**32, 2**33  # numbers of a result and of all results for each row; bytes kept at a time
 DTYPES = {name: getattr(torch, name) for name in
           "uint8 int8 int16 int32 int64 float16 float32 float64 bool bfloat16".split()}
 KINDS = {"v": "T", "vs": "T*", "i": "i", "is": "i*", "f": "f", "b": "b", "s": "s", "dtype": "dtype", "device": "device"}
@@ -48,7 +48,7 @@ def accepts(place, argument):
             return True
         if wanted == "zero" and kind == "f" and argument[1] == 0:
             return True
-        if kind == "s" and argument[1] in wanted.split("/"):
+        if kind == "s" and "/" in wanted and argument[1] in wanted.split("/"):
             return True
     return False
 
@@ -65,18 +65,48 @@ def check(index, name, arguments):
         raise ValueError(f"call {index}: {name} has an argument that it cannot take")
 
 
-def bounded(call, given, options, name):
-    """Refuses a call whose result would be too large, or whose operands do not go together, before it is made."""
+def matched(name, given):
+    """Refuses operands that do not go together, where the engine reads one by the lengths of another unchecked."""
+    def need(holds):
+        if not holds:
+            raise ValueError(f"{name}: operands that do not go together")
+
     if name == "scaled_dot_product_attention":
         q, k, v = (t.shape for t in given[:3])
-        if not (len(q) == len(k) == len(v) == 4 and q[:2] == k[:2] and k[:3] == v[:3] and q[3] == k[3]):
-            raise ValueError(f"{name}: operands of shapes {q}, {k}, {v}")
+        need(len(q) == len(k) == len(v) == 4 and q[:2] == k[:2] and k[:3] == v[:3] and q[3] == k[3])
+        need(len({t.dtype for t in given[:3]}) == 1)
+    if name in ("lstm.input", "gru.input"):
+        x, states, weights, bias, layers, _, _, both, first = given
+        gates, states = (4, states) if name == "lstm.input" else (3, [states])
+        directions, each = 1 + both, 4 if bias else 2
+        need(x.dim() == 3 and 1 <= layers <= 1000 and len(weights) == layers * directions * each)
+        need(len(states) == (2 if gates == 4 else 1) and weights[1].dim() == 2)
+        hidden = weights[1].shape[1]
+        for place, weight in enumerate(weights):
+            inputs = x.shape[2] if place < each * directions else hidden * directions
+            wanted = [(gates * hidden, inputs), (gates * hidden, hidden), (gates * hidden,), (gates * hidden,)]
+            need(tuple(weight.shape) == wanted[place % each])
+        state = (layers * directions, x.shape[0 if first else 1], hidden)
+        need(all(tuple(s.shape) == state for s in states))
+        need(len({t.dtype for t in [x, *states, *weights]}) == 1)
+
+
+def size(name, call, given, options):
+    """Returns how many numbers a call would make, work space included, without making them."""
     shadow = lambda x: x.to("meta") if isinstance(x, torch.Tensor) else (
         [shadow(y) for y in x] if isinstance(x, list) else "meta" if isinstance(x, torch.device) else x)
     made = call(*map(shadow, given), **{key: shadow(value) for key, value in options.items()})
-    for tensor in made if isinstance(made, tuple) else (made,):
-        if tensor.numel() > LIMIT:
-            raise ValueError(f"{name}: a result of {tensor.numel()} numbers")
+    count = sum(t.numel() for t in (made if isinstance(made, tuple) else (made,)))
+    if name.startswith("conv"):  # some kernels lay the windows out first
+        x, weight = given[:2]
+        places = x.numel() if "transpose" in name else count
+        count += places // max(1, weight.shape[0]) * weight[0].numel()
+    return count
+
+
+def kept(values):
+    """Returns the bytes of memory that the values lie in: a part of a tensor keeps all of it."""
+    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in values.values()}.values())
 
 
 def load(path):
@@ -96,16 +126,30 @@ def load(path):
         read = {"v": lambda v: values[v], "vs": lambda vs: [values[v] for v in vs], "i": length,
                 "is": lambda ls: [length(l) for l in ls], "f": float, "b": bool, "s": str,
                 "dtype": DTYPES.__getitem__, "device": lambda: x.device}
-        for name, overload, arguments, results in program["steps"]:
+        last = {}
+        for index, (_, _, arguments, _) in enumerate(program["steps"]):
+            for a in arguments:
+                if a and a[0] in ("v", "vs"):
+                    last.update((v, index) for v in (a[1] if a[0] == "vs" else [a[1]]))
+        total = 0
+        for index, (name, overload, arguments, results) in enumerate(program["steps"]):
             call = getattr(getattr(torch.ops.aten, name), overload or "default")
             given = [None if a is None else read[a[0]](*a[1:]) for a in arguments]
             places = call._schema.arguments
             options = {p.name: g for p, g in zip(places, given) if p.kwarg_only}
             given = [g for p, g in zip(places, given) if not p.kwarg_only]
-            bounded(call, given, options, name)
+            matched(name + (overload and "." + overload), given)
+            if name == "scaled_dot_product_attention":  # only then the kernel goes block by block
+                given[:3] = [t.contiguous() for t in given[:3]]
+            made = size(name, call, given, options)
+            total += made
+            if made > ROW * len(x) or total > RUN * len(x) or kept(values) + 8 * made > BYTES:
+                raise ValueError(f"call {index}: {name} would make {made} numbers, more than fit")
             found = call(*given, **options)
             found = found if isinstance(found, tuple) else (found,)
             values.update({number: value for number, value in zip(results, found) if number is not None})
+            for value in [v for v in values if last.get(v, -1) <= index and v != program["output"]]:
+                del values[value]
         return values[program["output"]]
 
     return run

@@ -64,6 +64,12 @@ int32_t ct_tensor_device_type(const ct_tensor *tensor) { return int32_t(unwrap(t
 int32_t ct_tensor_device_index(const ct_tensor *tensor) { return int32_t(unwrap(tensor).device().index()); }
 int32_t ct_tensor_is_contiguous(const ct_tensor *tensor) { return unwrap(tensor).is_contiguous(); }
 void *ct_tensor_data(const ct_tensor *tensor) { return unwrap(tensor).data_ptr(); }
+const void *ct_tensor_storage(const ct_tensor *tensor, int64_t *bytes) {
+    const auto &storage = unwrap(tensor).storage();
+    *bytes = int64_t(storage.nbytes());
+    return storage.unsafeGetStorageImpl();
+}
+int32_t ct_tensor_is_file(const ct_tensor *tensor) { return !unwrap(tensor).storage().resizable(); }
 int32_t ct_tensor_is_shared(const ct_tensor *tensor) {
     const auto &value = unwrap(tensor);
     // LibTorch owns, and may resize, every storage but that of a mapped file.

@@ -99,7 +99,8 @@ public struct Certificate: Sendable, Codable, Equatable {
         if scale < 1e-6, gap > 1e-6 {
             return "The bound is the trivial one: the solve stopped too early to certify anything."
         }
-        let percent = String(describing: max(0, (gap * 1e6).rounded() / 1e4))
+        // Rounding may leave a network on the bound a hair below it, and zero has no sign here.
+        let percent = String(describing: max(0, (gap * 1e6).rounded() / 1e4) + 0)
         return "The network's training objective is within \(percent) % of the optimum of the convex program."
     }
 

@@ -58,7 +58,7 @@ struct FitEngine {
 
     /// Returns to the feasible network that the last program started from, where a run cut short is still above it.
     private mutating func keepStart(_ start: TwoLayerNetwork?, _ solution: inout ConvexSolution) {
-        guard let start, settings.formulation == .relu, settings.sharing != .separate else { return }
+        guard let start, sharesUnits else { return }
         let objective = start.objective(x, y, loss: loss, penalty: settings.penalty)
         guard objective < solution.certificate.objective else { return }
         solution.network = start
@@ -181,6 +181,9 @@ struct FitEngine {
             columnsPerGroup: joint ? layout.columnsPerPattern : 1)
     }
 
+    /// Whether a unit serves all outputs along a direction of its own.
+    private var sharesUnits: Bool { settings.formulation == .relu && settings.sharing != .separate }
+
     /// The program of a network's own patterns and directions, and the network as its feasible start.
     private func program(of network: TwoLayerNetwork) -> (ConvexProgram, Tensor?) {
         let dead = network.output.squared().sum(1).doubles()
@@ -189,8 +192,9 @@ struct FitEngine {
         let output = network.output.gathering(alive)
         let sizes = output.squared().sum(1).squareRoot()
         let gates = network.formulation == .relu ? hidden : network.gates!
-        guard settings.formulation == .relu, settings.sharing != .separate, network.formulation == .relu else {
-            return (program(patterns: ActivationPatterns(x: x, gates: gates), directions: nil), nil)
+        guard sharesUnits, network.formulation == .relu else {
+            let patterns = ActivationPatterns(x: x, gates: gates)
+            return patterns.count > 0 ? (program(patterns: patterns, directions: nil), nil) : emptyProgram()
         }
         // Two units with one pattern may still differ in direction, so nothing is dropped here but empty patterns.
         let mask = ActivationPatterns.mask(x, gates)
@@ -211,6 +215,7 @@ struct FitEngine {
         let open = sampled.mask.to(.float32).sum(0).doubles()
         let widest = open.indices.max { open[$0] < open[$1] } ?? 0
         let patterns = ActivationPatterns(x: x, gates: sampled.gates.columns(widest..<widest + 1).contiguous())
+        guard sharesUnits else { return (program(patterns: patterns, directions: nil), nil) }
         let slope = -patterns.mask.to(x.dtype).transposedTimes(loss.gradient(Tensor.zeros(like: y), y))
         let length = slope.norm
         let direction = length > 0 ? slope / length : Tensor.full(slope.shape, 1, dtype: x.dtype, device: x.device)

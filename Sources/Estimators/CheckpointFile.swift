@@ -84,9 +84,14 @@ public enum CheckpointFile {
                 path: path, problem: "is not a checkpoint of this version of Descent",
                 advice: "Discard it, and start the run again")
         }
-        guard file.isIntact, header.isPossible else {
+        guard file.isIntact else {
             throw InterchangeError(
                 path: path, problem: "is a damaged checkpoint: its checksum is not that of its content",
+                advice: "Discard it, and start the run again")
+        }
+        guard header.isPossible else {
+            throw InterchangeError(
+                path: path, problem: "is a damaged checkpoint: it holds numbers that no run has",
                 advice: "Discard it, and start the run again")
         }
         let tensor = { (name: String) throws -> Tensor in

@@ -44,16 +44,19 @@ public struct ModelTrainer {
         _ data: LoadedData, resume: TrainingCheckpoint? = nil,
         observe: (TrainingEvent) -> Directive = { _ in .proceed }
     ) throws -> (model: TrainedModel, report: FitReport) {
-        try requireMemory(data)
+        if let fault = memoryFault(data) { throw fault }
         let run = try TrainingRun(options: options, data: data, resume: resume)
         return try run.execute(observe)
     }
 
-    /// Refuses a run that this machine has no memory for, before any time is spent.
-    private func requireMemory(_ data: LoadedData) throws {
-        let (needed, present) = (estimatedBytes(data), Double(ProcessInfo.processInfo.physicalMemory))
-        guard needed > present else { return }
-        throw DataError(
+    /// What is wrong with a run that this machine has no memory for, before any time is spent; nil where it has.
+    func memoryFault(_ data: LoadedData) -> DataError? {
+        let features = data.train.features
+        // A mapped file need not fit in memory.
+        let onDisk = features.isMapped ? Double(features.count) * Double(features.dtype.byteCount) : 0
+        let (needed, present) = (estimatedBytes(data) - onDisk, Double(ProcessInfo.processInfo.physicalMemory))
+        guard needed > present else { return nil }
+        return DataError(
             subject: data.train.name,
             problem: String(
                 format: "the run would need about %.0f GB of memory, this machine has %.0f GB", needed / 1e9,

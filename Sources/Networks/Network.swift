@@ -39,7 +39,8 @@ public struct Network: Sendable {
     /// Elements of all parameters that a module declares, without making them; the largest number where there are more.
     public static func elementCount(of module: any Module) -> Int { shapes(of: module, \.parameters) }
 
-    /// Elements of all parameters and buffers that a module declares, without making them.
+    /// Elements of all parameters and buffers that a module declares, without making them, but for counters of batches:
+    /// files of other libraries may lack these.
     public static func storedCount(of module: any Module) -> Int {
         let (parameters, buffers) = (shapes(of: module, \.parameters), shapes(of: module, \.buffers))
         let (sum, overflows) = parameters.addingReportingOverflow(buffers)
@@ -49,7 +50,8 @@ public struct Network: Sendable {
     private static func shapes(of module: any Module, _ part: (Declaration) -> [Declaration.Parameter]) -> Int {
         var declaration = Declaration()
         module.declare(&declaration)
-        let total = part(declaration).reduce(0.0) { $0 + $1.shape.reduce(1.0) { $0 * Double($1) } }
+        let counted = part(declaration).filter { !($0.shape.isEmpty && $0.name.hasSuffix("num_batches_tracked")) }
+        let total = counted.reduce(0.0) { $0 + $1.shape.reduce(1.0) { $0 * Double($1) } }
         return total < 9e18 ? Int(total) : .max
     }
 

@@ -6,8 +6,6 @@ public struct Hyperparameter: Sendable, Equatable {
         case atLeast(Double)
         /// Numbers > the bound.
         case above(Double)
-        /// Numbers in a range.
-        case within(ClosedRange<Double>)
         /// Numbers in [0, 1).
         case decay
         /// Numbers in [0, 1].
@@ -58,7 +56,6 @@ public struct Hyperparameter: Sendable, Equatable {
         switch range {
         case .atLeast(let bound): "a number ≥ \(Self.text(bound))"
         case .above(let bound): "a number > \(Self.text(bound))"
-        case .within(let range): "a number from \(Self.text(range.lowerBound)) to \(Self.text(range.upperBound))"
         case .decay: "a number in [0, 1)"
         case .share: "a number in [0, 1]"
         case .positiveShare: "a number in (0, 1]"
@@ -81,7 +78,6 @@ public struct Hyperparameter: Sendable, Equatable {
         switch (range, value) {
         case (.atLeast(let bound), .number(let x)): x >= bound && x.isFinite
         case (.above(let bound), .number(let x)): x > bound && x.isFinite
-        case (.within(let range), .number(let x)): range.contains(x)
         case (.decay, .number(let x)): x >= 0 && x < 1
         case (.share, .number(let x)): x >= 0 && x <= 1
         case (.positiveShare, .number(let x)): x > 0 && x <= 1

@@ -55,8 +55,7 @@ extension Program: FallibleModule {
             for (number, result) in zip(step.results, results) {
                 guard let number, case .tensor(let tensor) = result else { continue }
                 values[number] = tensor
-                memory.keep(
-                    number, tensor, viewOf: PureOperator.views.contains(step.name) ? Self.reads(step).first : nil)
+                memory.keep(number, tensor)
             }
             for value in Self.reads(step) where lastUse[value] == index && value != output && !kept.contains(value) {
                 values[value] = nil
@@ -139,9 +138,9 @@ public struct ProgramError: Error, Equatable, CustomStringConvertible {
 
 /// Bytes that the values of a run hold, so that a program cannot take more than the machine has.
 private struct ProgramMemory {
-    /// A block of memory with the values that lie in it: a view keeps all of it.
-    private var blocks: [Int: (bytes: Double, users: Int)] = [:]
-    private var blockOf: [Int: Int] = [:]
+    /// Blocks of memory with the number of values that lie in each: a part of a tensor keeps all of it.
+    private var users: [Int: Int] = [:]
+    private var blockOf: [Int: (identity: Int, bytes: Int)] = [:]
     private var sum = 0.0
     /// Three quarters of the machine's memory.
     private static let limit = 0.75 * Double(ProcessInfo.processInfo.physicalMemory)
@@ -154,23 +153,19 @@ private struct ProgramMemory {
 
     init(rows: Int) { self.rows = rows }
 
-    mutating func keep(_ number: Int, _ tensor: Tensor, viewOf base: Int?) {
-        if let base, let block = blockOf[base] {
-            blockOf[number] = block
-            blocks[block]?.users += 1
-            return
-        }
-        let bytes = base != nil ? 0 : tensor.shape.reduce(Double(tensor.dtype.byteCount)) { $0 * Double($1) }
-        (blockOf[number], blocks[number]) = (number, (bytes, 1))
-        sum += bytes
+    mutating func keep(_ number: Int, _ tensor: Tensor) {
+        let block = tensor.storage
+        blockOf[number] = block
+        if users[block.identity] == nil { sum += Double(block.bytes) }
+        users[block.identity, default: 0] += 1
     }
 
     mutating func drop(_ number: Int) {
-        guard let block = blockOf.removeValue(forKey: number), let known = blocks[block] else { return }
-        blocks[block]?.users -= 1
-        guard known.users == 1 else { return }
-        sum -= known.bytes
-        blocks[block] = nil
+        guard let block = blockOf.removeValue(forKey: number) else { return }
+        users[block.identity, default: 0] -= 1
+        guard users[block.identity] == 0 else { return }
+        users[block.identity] = nil
+        sum -= Double(block.bytes)
     }
 
     mutating func require(_ elements: Double, _ step: Program.Step, _ index: Int) throws(ProgramError) {
@@ -190,11 +185,13 @@ private final class OperatorTable: Sendable {
     static let shared = OperatorTable()
     private let found = Mutex<[String: Operator]>([:])
 
-    func find(_ step: Program.Step) -> Operator {
-        found.withLock { table in
+    func find(_ step: Program.Step) throws(TorchError) -> Operator {
+        try found.withLock { table throws(TorchError) in
             let key = step.name + "." + step.overload
             if let operation = table[key] { return operation }
-            let operation = Operator("aten::" + step.name, step.overload)
+            guard let operation = Operator(ifKnown: "aten::" + step.name, step.overload) else {
+                throw TorchError(operation: step.name, message: "the engine has no operator '\(key)'")
+            }
             table[key] = operation
             return operation
         }

@@ -125,9 +125,6 @@ extension PureOperator {
         "erf", "clone", "contiguous", "detach",
     ]
 
-    /// Calls whose result shares its memory with the argument.
-    static let views: Set<String> = ["permute", "transpose", "unsqueeze", "select", "narrow", "expand", "detach"]
-
     /// What layers call in evaluation mode, and the arithmetic that a user's own modules are likely to.
     static let all: [String: PureOperator] = {
         var list: [String: PureOperator] = [

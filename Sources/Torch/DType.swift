@@ -33,6 +33,20 @@ public enum DType: Int32, Sendable, Codable, CaseIterable {
     }
 }
 
+extension DType {
+    /// A number as arithmetic in this type has it: infinite beyond the largest one, where the engine would refuse it.
+    func rounded(_ number: Double) -> Double {
+        let greatest: Double
+        switch self {
+        case .float16: greatest = 65_504
+        case .bfloat16: greatest = 0x1.FEp127
+        case .float32: greatest = Double(Float.greatestFiniteMagnitude)
+        default: return number
+        }
+        return number > greatest ? .infinity : number < -greatest ? -.infinity : number
+    }
+}
+
 /// A Swift number type that fills tensors.
 public protocol TensorElement: Sendable {
     /// The element type that holds values of this type.

@@ -10,33 +10,33 @@ extension Tensor {
     /// The element-wise quotient.
     public static func / (a: Tensor, b: Tensor) -> Tensor { Op.div(.tensor(a), .tensor(b)) }
     /// Adds a number to every element.
-    public static func + (a: Tensor, b: Double) -> Tensor { Op.addScalar(.tensor(a), .double(b)) }
+    public static func + (a: Tensor, b: Double) -> Tensor { Op.addScalar(.tensor(a), .double(a.dtype.rounded(b))) }
     /// Subtracts a number from every element.
-    public static func - (a: Tensor, b: Double) -> Tensor { Op.addScalar(.tensor(a), .double(-b)) }
+    public static func - (a: Tensor, b: Double) -> Tensor { Op.addScalar(.tensor(a), .double(a.dtype.rounded(-b))) }
     /// Multiplies every element by a number.
-    public static func * (a: Tensor, b: Double) -> Tensor { Op.mulScalar(.tensor(a), .double(b)) }
+    public static func * (a: Tensor, b: Double) -> Tensor { Op.mulScalar(.tensor(a), .double(a.dtype.rounded(b))) }
     /// Multiplies every element by a number.
     public static func * (a: Double, b: Tensor) -> Tensor { b * a }
     /// Divides every element by a number.
-    public static func / (a: Tensor, b: Double) -> Tensor { Op.mulScalar(.tensor(a), .double(1 / b)) }
+    public static func / (a: Tensor, b: Double) -> Tensor { Op.mulScalar(.tensor(a), .double(a.dtype.rounded(1 / b))) }
     /// The negated elements.
     public static prefix func - (a: Tensor) -> Tensor { Op.neg(.tensor(a)) }
 
     /// Returns `self + scale * other` in one pass.
     public func adding(_ other: Tensor, scaledBy scale: Double) -> Tensor {
-        Op.add(.tensor(self), .tensor(other), .double(scale))
+        Op.add(.tensor(self), .tensor(other), .double(dtype.rounded(scale)))
     }
 
     /// Adds `scale * other` in place when nothing else shares the storage.
     public mutating func add(_ other: Tensor, scaledBy scale: Double = 1) {
         makeExclusive()
-        _ = Op.addInPlace(.tensor(self), .tensor(other), .double(scale))
+        _ = Op.addInPlace(.tensor(self), .tensor(other), .double(dtype.rounded(scale)))
     }
 
     /// Multiplies by a number in place when nothing else shares the storage.
     public mutating func scale(by factor: Double) {
         makeExclusive()
-        _ = Op.mulInPlaceScalar(.tensor(self), .double(factor))
+        _ = Op.mulInPlaceScalar(.tensor(self), .double(dtype.rounded(factor)))
     }
 
     /// Adds the matrix product `a b` in place when nothing else shares the storage.
@@ -65,7 +65,7 @@ extension Tensor {
     /// The squares.
     public func squared() -> Tensor { Op.square(.tensor(self)) }
     /// The powers `xᵉ`.
-    public func power(_ exponent: Double) -> Tensor { Op.powScalar(.tensor(self), .double(exponent)) }
+    public func power(_ exponent: Double) -> Tensor { Op.powScalar(.tensor(self), .double(dtype.rounded(exponent))) }
     /// The signs: -1, 0 or 1.
     public func sign() -> Tensor { Op.sign(.tensor(self)) }
     /// The logistic function.
@@ -75,10 +75,11 @@ extension Tensor {
     /// The positive part max(x, 0).
     public func relu() -> Tensor { Op.relu(.tensor(self)) }
     /// The elements, at least `minimum`.
-    public func clamped(min minimum: Double) -> Tensor { Op.clampMin(.tensor(self), .double(minimum)) }
+    public func clamped(min minimum: Double) -> Tensor { Op.clampMin(.tensor(self), .double(dtype.rounded(minimum))) }
     /// The elements within `range`.
     public func clamped(to range: ClosedRange<Double>) -> Tensor {
-        Op.clamp(.tensor(self), .double(range.lowerBound), .double(range.upperBound))
+        Op.clamp(.tensor(self), .double(dtype.rounded(range.lowerBound)),
+            .double(dtype.rounded(range.upperBound)))
     }
     /// The element-wise maximum.
     public func maximum(_ other: Tensor) -> Tensor { Op.maximum(.tensor(self), .tensor(other)) }
@@ -86,9 +87,9 @@ extension Tensor {
     public func minimum(_ other: Tensor) -> Tensor { Op.minimum(.tensor(self), .tensor(other)) }
 
     /// Element-wise `self >= number`, as `bool`.
-    public func isAtLeast(_ number: Double) -> Tensor { Op.geScalar(.tensor(self), .double(number)) }
+    public func isAtLeast(_ number: Double) -> Tensor { Op.geScalar(.tensor(self), .double(dtype.rounded(number))) }
     /// Element-wise `self > number`, as `bool`.
-    public func isAbove(_ number: Double) -> Tensor { Op.gtScalar(.tensor(self), .double(number)) }
+    public func isAbove(_ number: Double) -> Tensor { Op.gtScalar(.tensor(self), .double(dtype.rounded(number))) }
     /// Element-wise `self == other`, as `bool`.
     public func isEqual(to other: Tensor) -> Tensor { Op.eq(.tensor(self), .tensor(other)) }
     /// Elements of `self` where `mask` holds, else of `other`.

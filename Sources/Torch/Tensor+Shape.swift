@@ -15,7 +15,7 @@ extension Tensor {
     }
     /// Creates a tensor filled with one number.
     public static func full(_ shape: [Int], _ value: Double, dtype: DType = .float32, device: Device = .cpu) -> Tensor {
-        Op.full(.ints(shape), .double(value), .dtype(dtype), .none, .device(device))
+        Op.full(.ints(shape), .double(dtype.rounded(value)), .dtype(dtype), .none, .device(device))
     }
     /// Creates the identity matrix of `count` rows.
     public static func identity(_ count: Int, dtype: DType = .float32, device: Device = .cpu) -> Tensor {

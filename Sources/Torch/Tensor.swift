@@ -91,6 +91,15 @@ public struct Tensor: @unchecked Sendable {
     /// Whether the elements lie in C order without gaps.
     public var isContiguous: Bool { ct_tensor_is_contiguous(pointer) != 0 }
 
+    /// The memory that holds the elements: equal for views of one tensor, and larger than they are where they are parts.
+    public var storage: (identity: Int, bytes: Int) {
+        var bytes: Int64 = 0
+        let address = ct_tensor_storage(pointer, &bytes)
+        return (Int(bitPattern: address), Int(bytes))
+    }
+    /// Whether the elements lie in a file, and only in memory where they are touched.
+    public var isMapped: Bool { ct_tensor_is_file(pointer) != 0 }
+
     var summary: String { "\(dtype)\(shape)" }
 
     /// The elements in C order.

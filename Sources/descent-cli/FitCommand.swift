@@ -52,7 +52,7 @@ struct FitCommand: ParsableCommand {
         var failure: (any Error)?
         var lastCheckpoint = Date()
         var latest: TrainingCheckpoint?
-        let (trained, report) = try trainer.fit(loaded, resume: resume) { event in
+        var (trained, report) = try trainer.fit(loaded, resume: resume) { event in
             do {
                 if metrics == nil { metrics = try begin(folder, resume) }
             } catch {
@@ -76,16 +76,19 @@ struct FitCommand: ParsableCommand {
         if metrics == nil { metrics = try begin(folder, resume) }
         isFitted = true
         renderer.finish()
-        var model = trained
-        model.facts = Self.facts(report)
+        trained.facts = Self.facts(report)
+        let stopped: Set = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue]
+        if stopped.contains(report.termination), latest == nil, resume == nil {
+            // What a termination advises takes a checkpoint.
+            report.advice = "The run was stopped before its first checkpoint: give it more time, or start it again."
+        }
         do {
-            try folder.writeResults(model: model, report: report, data: loaded)
+            try folder.writeResults(model: trained, report: report, data: loaded)
         } catch {
             // The work must not be lost with the disk: a resumed run goes on from here.
             if let latest { try? folder.writeCheckpoint(latest, loaded.train.hash, arguments) }
             throw error
         }
-        let stopped: Set = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue]
         if !stopped.contains(report.termination) {
             folder.removeCheckpoint()
         } else if let latest {

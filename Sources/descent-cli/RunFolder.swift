@@ -14,7 +14,7 @@ struct RunFolder {
     /// Whether this run made the folder.
     private let isNew: Bool
     /// Held until the run ends.
-    private let lock: FolderLock?
+    private let lock: FolderLock
 
     /// What a run writes, TensorBoard's events and the checkpoint aside.
     private static let results = [
@@ -41,15 +41,15 @@ struct RunFolder {
         }
         unlink(path + "/.descent-probe")
         // A process that was killed leaves half a file.
-        for folder in [path, path + "/checkpoint"] { AtomicFile.removeTemporaries(in: folder) }
+        if lock.isHeld { for folder in [path, path + "/checkpoint"] { AtomicFile.removeTemporaries(in: folder) } }
     }
 
-    /// Whether the files in the folder are of an earlier run of Descent.
+    /// Whether the files in the folder are of an earlier run of Descent, by its configuration or its checkpoint.
     private var isOurs: Bool {
         struct Config: Decodable { var command: [String] }
         guard let data = FileManager.default.contents(atPath: path + "/config.json"),
             let config = try? JSONDecoder().decode(Config.self, from: data)
-        else { return false }
+        else { return hasCheckpoint }
         return config.command.first == "descent"
     }
 
@@ -104,7 +104,7 @@ struct RunFolder {
         guard isNew, checkpoints.isEmpty, !hasModel else { return }
         removeCheckpoint()
         removeResults()
-        lock?.removeFile()
+        lock.removeFile()
         // It stays where anything else is in it.
         rmdir(path)
     }
@@ -265,6 +265,15 @@ final class FolderLock {
         // Only now: what is set is undone when this value goes, and the file may be another run's. Where there are no
         // locks, as on some network file systems, there is no protection either.
         (path, descriptor) = (file, held)
+    }
+
+    /// Whether other processes are kept out.
+    var isHeld: Bool { descriptor >= 0 }
+
+    /// Removes what killed processes left in a folder, unless another process is writing there.
+    static func clear(_ folder: String) {
+        let folder = folder.isEmpty ? "." : folder
+        if let lock = try? FolderLock(folder), lock.isHeld { AtomicFile.removeTemporaries(in: folder) }
     }
 
     /// Whether an open file is still the one of a name.

@@ -59,7 +59,7 @@ struct ShrinkCommand: ParsableCommand {
             ?? ((path as NSString).deletingLastPathComponent as NSString)
             .appendingPathComponent("shrunk.safetensors")
         try smaller.save(to: target)
-        AtomicFile.removeTemporaries(in: (target as NSString).deletingLastPathComponent)
+        FolderLock.clear((target as NSString).deletingLastPathComponent)
         var report = found
         report.before.fileBytes = Self.size(path)
         report.after.fileBytes = Self.size(target)

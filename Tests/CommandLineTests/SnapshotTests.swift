@@ -50,7 +50,7 @@ struct SnapshotTests {
             "fit three.csv --bogus", "train three.csv --model resnet", "train three.csv --optimizer adamm",
             "train three.csv --lr -1", "train three.csv --set momentum=0.9", "train three.csv --set momentum",
             "train three.csv --model cnn", "train three.csv --schedule cosin", "train three.csv --batch 0",
-            "train three.csv --resume --out none", "train three.csv --optimizer sgd --lr 1e15 --loss mse",
+            "train three.csv --resume --out none", "train three.csv --optimizer sgd --lr 1e30 --loss mse",
             "train three.csv --optimizer adam --penalty group-lasso", "train three.csv --penalty nuclear --strength -1",
             "train three.csv --optimizer ramda --strength 1", "train three.csv --optimizer ramda --penalty lasso",
             "train three.csv --optimizer ramda --penalty group-lasso --penalty-set width=3",

@@ -183,7 +183,7 @@ struct TrainTests {
             methods:
               - name: SGD
                 train: {optimizer: sgd}
-                rates: [1.0e-3, 1.0e+15]
+                rates: [1.0e-3, 1.0e+30]
             """
         try scratch.write("x.yaml", text.utf8)
         let run = try scratch.run("compare", "x.yaml", "--out", "c", "--json", "--quiet")

@@ -60,6 +60,10 @@ int32_t ct_tensor_dtype(const ct_tensor *tensor);
 int32_t ct_tensor_device_type(const ct_tensor *tensor);
 int32_t ct_tensor_device_index(const ct_tensor *tensor);
 int32_t ct_tensor_is_contiguous(const ct_tensor *tensor);
+/// What tells the tensor's storage from all others while it lives, and its size.
+const void *ct_tensor_storage(const ct_tensor *tensor, int64_t *bytes);
+/// 1 when the elements are those of a mapped file.
+int32_t ct_tensor_is_file(const ct_tensor *tensor);
 /// 1 when the storage must not be written: another tensor or a view shares it, or it is a file's.
 int32_t ct_tensor_is_shared(const ct_tensor *tensor);
 /// Address of the first element; only meaningful for tensors in host memory.
