@@ -78,7 +78,8 @@ extension Tensor {
     public func clamped(min minimum: Double) -> Tensor { Op.clampMin(.tensor(self), .double(dtype.rounded(minimum))) }
     /// The elements within `range`.
     public func clamped(to range: ClosedRange<Double>) -> Tensor {
-        Op.clamp(.tensor(self), .double(dtype.rounded(range.lowerBound)),
+        Op.clamp(
+            .tensor(self), .double(dtype.rounded(range.lowerBound)),
             .double(dtype.rounded(range.upperBound)))
     }
     /// The element-wise maximum.

@@ -133,8 +133,10 @@ struct SafetyTests {
     func metrics() throws {
         let all = Self.train + ["--epochs", "12", "--quiet", "--checkpoint-seconds", "0", "--out"]
         #expect(try scratch.run(all + ["whole"]).status == 0)
-        let running = try Command.start(all + ["cut", "--epochs", "12"], in: scratch.folder)
-        for _ in 0..<2000 where list("cut/checkpoint").isEmpty && running.process.isRunning { usleep(500) }
+        let (running, checkpoint) = (
+            try Command.start(all + ["cut", "--epochs", "12"], in: scratch.folder), "cut/checkpoint/state.safetensors"
+        )
+        for _ in 0..<60_000 where !scratch.exists(checkpoint) && running.process.isRunning { usleep(500) }
         kill(running.process.processIdentifier, SIGKILL)
         _ = running.wait()
         // As a killed process leaves it: lines behind the checkpoint, half a line, half a file.

@@ -139,6 +139,33 @@ struct SoundnessTests {
             #expect(fault { _ = try trained(options, data) }.contains("memory"))
         }
     }
+
+    @Test("Columns that stay in a file need not fit in memory")
+    func mapped() throws {
+        let scratch = try Scratch()
+        let (path, rows) = (scratch.path("wide"), 20)
+        let columns = Int(ProcessInfo.processInfo.physicalMemory) / rows
+        // Four times the memory, and nothing of it on the disk.
+        #expect(FileManager.default.createFile(atPath: path, contents: nil))
+        #expect(truncate(path, off_t(4 * rows * columns)) == 0)
+        var data = Problem(rows: rows, seed: 49).data(.regression)
+        data.train.features = try Tensor(mapping: path, offset: 0, shape: [rows, columns], dtype: .float32)
+        #expect(ModelTrainer(options: .small()).memoryFault(data) == nil)
+        #expect(ModelTrainer(options: .small(.sampled(1 << 40))).memoryFault(data) != nil)
+    }
+
+    @Test("A penalty that opens no pattern gives the network of zeros, in every formulation and sharing")
+    func closed() throws {
+        for formulation in [Formulation.relu, .gated] {
+            for sharing in OutputSharing.allCases {
+                var options = FitOptions.small(.network, penalty: 1e300)
+                (options.neurons, options.convex.formulation, options.convex.sharing) = (8, formulation, sharing)
+                let data = Problem(rows: 60, seed: 50).data(.classification)
+                let (model, report) = try trained(options, data)
+                #expect(model.network.groupNorms().allSatisfy { $0 == 0 } && report.objective.isFinite)
+            }
+        }
+    }
 }
 
 @Suite("A fit's checkpoint is data", .serialized)
@@ -187,5 +214,36 @@ struct FitCheckpointDataTests {
                 #expect(text.contains("damaged"), "\(tensor.name) as \(other.elementType) \(other.shape): \(text)")
             }
         }
+    }
+
+    @Test("No number of a sealed header ends the process, whatever it is")
+    func extremes() throws {
+        let data = Problem(rows: 60, seed: 46).data(.classification)
+        var options = FitOptions.small(.network)
+        options.neurons = 8
+        var last: TrainingCheckpoint?
+        _ = try trained(options, data) { event in
+            last = event.checkpoint ?? last
+            return last == nil ? .proceed : .stop
+        }
+        let scratch = try Scratch()
+        let path = scratch.path("state")
+        try CheckpointFile.write(try #require(last), arguments: [], dataHash: "", to: path)
+        let file = try SafeTensors.read(path)
+        let text = try #require(file.metadata["descent.checkpoint"])
+        let ranges = text.ranges(of: #/-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/#)
+        var refused = 0
+        for range in ranges {
+            for number in ["-1", "\(Int.max)", "\(Int.min)", "1e300"] {
+                var copy = file
+                copy.metadata["descent.checkpoint"] = text.replacingCharacters(in: range, with: number)
+                let outcome = fault {
+                    let contents = try CheckpointFile.contents(of: copy.sealed(), path: "x", device: .cpu)
+                    _ = try trained(options, data, resume: contents.checkpoint) { _ in .stop }
+                }
+                refused += outcome == "no error" ? 0 : 1
+            }
+        }
+        #expect(refused > ranges.count)
     }
 }

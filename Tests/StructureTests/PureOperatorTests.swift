@@ -67,6 +67,15 @@ struct PureOperatorTests {
         }
     }
 
+    @Test("An overload is named as one, not within the name", arguments: Array(PureOperator.all.keys))
+    func names(key: String) {
+        let name = String(key.prefix { $0 != "." })
+        for name in [key + ".", name + ".Tensor", name + ".", "." + key, name + ".Tensor.x", "aten::" + name] {
+            let call = #"["\#(name)","",[["v",0],["v",1]],[2]]"#
+            #expect(fault { _ = try program(call) }.contains("not among the calls"), "\(name)")
+        }
+    }
+
     @Test(
         "Listed ones take only what they should",
         arguments: [
@@ -171,7 +180,10 @@ struct PureOperatorTests {
                 for _ in 0...random.integer(3) {
                     let place = random.integer(changed.count)
                     let values = ["0", "-1", "1", "2", "7", "64", "1000000007", "9223372036854775807", "-8"]
-                    if random.uniform() < 0.8 {
+                    if random.uniform() < 0.1 {
+                        // The overload's dot moves into the name.
+                        changed[place] = changed[place].replacing("\"\"", with: "\"Tensor\"") + ".Tensor"
+                    } else if random.uniform() < 0.8 {
                         changed[place] = changed[place].replacing(digits, with: values[random.integer(values.count)])
                     } else {
                         changed.swapAt(place, random.integer(changed.count))

@@ -46,6 +46,28 @@ struct ElementwiseTests {
 
     static let floats: [(DType, Double)] = [(.float64, 1e-14), (.float32, 1e-6)]
 
+    @Test(
+        "A number beyond the type's range is infinite, as its own arithmetic has it",
+        arguments: [DType.float32, .float64, .float16, .bfloat16])
+    func range(dtype: DType) {
+        let x = Tensor([1.0, -1, 0]).to(dtype)
+        let large = dtype == .float64 ? Double.infinity : 1e300
+        #expect((x + large).doubles() == [.infinity, .infinity, .infinity])
+        #expect((x - large).doubles() == [-.infinity, -.infinity, -.infinity])
+        #expect((x * large).doubles().prefix(2) == [.infinity, -.infinity] && (x * large).doubles()[2].isNaN)
+        #expect(
+            (x / -0x1p-1000).doubles().prefix(2)
+                == (dtype == .float64 ? [-0x1p1000, 0x1p1000] : [-.infinity, .infinity]))
+        #expect(x.adding(x, scaledBy: large).doubles().prefix(2) == [.infinity, -.infinity])
+        #expect(
+            x.clamped(to: -large...large).doubles() == [1, -1, 0] && x.clamped(min: -large).doubles() == [1, -1, 0])
+        #expect(x.isAtLeast(large).doubles() == [0, 0, 0] && x.isAbove(-large).doubles() == [1, 1, 1])
+        #expect(Tensor.full([2], -large, dtype: dtype).doubles() == [-.infinity, -.infinity])
+        var y = x
+        y.scale(by: large)
+        #expect(y.doubles().prefix(2) == [.infinity, -.infinity])
+    }
+
     @Test("Every one-operand function equals a plain loop", arguments: floats)
     func oneOperand(dtype: DType, tolerance: Double) {
         var random = RandomSource(1)

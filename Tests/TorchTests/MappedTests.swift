@@ -32,6 +32,21 @@ struct MappedTests {
         }
     }
 
+    @Test("Parts of a tensor share its memory, and what is made is told from what lies in a file")
+    func storage() throws {
+        try withFile([1, 2, 3, 4, 5, 6], header: 0) { path in
+            let tensor = try Tensor(mapping: path, offset: 0, shape: [2, 3], dtype: .float32)
+            #expect(tensor.isMapped && tensor.columns(1..<2).isMapped && !(tensor + 1).isMapped)
+        }
+        let tensor = Tensor.zeros([8, 5], dtype: .float64)
+        let parts = [tensor.columns(1..<2), tensor.transposed(), tensor.reshaped([40]), tensor.contiguous()]
+        for part in parts { #expect(part.storage == tensor.storage) }
+        #expect(tensor.storage.bytes == 320)
+        let copies = [tensor + 0, tensor.columns(0..<2).contiguous(), tensor.transposed().contiguous()]
+        #expect(copies.allSatisfy { $0.storage.identity != tensor.storage.identity })
+        #expect(copies[1].storage.bytes == 128)
+    }
+
     @Test("A file that is too short, and one that is not there, are errors")
     func faults() throws {
         try withFile([1, 2], header: 0) { path in

@@ -80,6 +80,23 @@ struct SoundnessTests {
         }
     }
 
+    @Test(
+        "A rate that the type does not hold ends every optimizer in an error or in numbers, never the process",
+        arguments: OptimizerCatalogue.all.map { $0.name })
+    func rates(optimizer: String) throws {
+        let data = try made("spirals")
+        for rate in [1e39, 1e300] {
+            var settings = TrainingSettings.small(optimizer, lr: rate)
+            settings.steps = 2
+            do {
+                let (model, report) = try trained(settings, data)
+                #expect(model.network.parameters.values.allSatisfy(\.isFinite) && report.trainLoss?.isFinite != false)
+            } catch {
+                #expect("\(error)".contains("no number"), "\(error)")
+            }
+        }
+    }
+
     @Test("Crops and flips of what is no image are refused")
     func augmentation() throws {
         var settings = TrainingSettings.small(epochs: 1)
@@ -178,10 +195,9 @@ struct CheckpointDataTests {
 
     @Test("Numbers that no run has are refused")
     func numbers() throws {
-        let data = try made("spirals")
         let scratch = try Scratch()
         let path = scratch.path("c.safetensors")
-        let settings = TrainingSettings.small(epochs: 2)
+        let (settings, data) = (TrainingSettings.small(epochs: 2), try made("spirals"))
         try checkpoint(settings, data, path)
         let file = try SafeTensors.read(path)
         let text = try #require(file.metadata["descent.training"])
@@ -191,11 +207,48 @@ struct CheckpointDataTests {
             (#""numbers":[["#, #""numbers":[["#.replacing("[[", with: "[],[[")),
         ] {
             #expect(text.contains(old), "\(old)")
-            var copy = file
-            copy.metadata["descent.training"] = text.replacing(old, with: new)
-            try SafeTensors.write(copy.sealed(), to: path)
-            #expect(
-                fault { _ = try trained(settings, data, from: path) { _ in .stop } }.contains("checkpoint"), "\(new)")
+            let found = try resumed(file, header: text.replacing(old, with: new), settings, data, path)
+            #expect(found.contains("checkpoint"), "\(new)")
+        }
+    }
+
+    @Test("No number of a sealed header ends the process, whatever it is")
+    func extremes() throws {
+        let scratch = try Scratch()
+        let path = scratch.path("c.safetensors")
+        var settings = TrainingSettings.small(epochs: 2)
+        settings.schedule = "plateau"
+        settings.patience = 2
+        let data = try made("spirals")
+        try checkpoint(settings, data, path)
+        let file = try SafeTensors.read(path)
+        let text = try #require(file.metadata["descent.training"])
+        let progress = try #require(text.range(of: #""progress":{"#)).lowerBound
+        let ranges = text.ranges(of: #/-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/#).filter { $0.lowerBound > progress }
+        #expect(ranges.count > 20 && text.contains(#""plateau":"#))
+        var refused = 0
+        for range in ranges {
+            for number in ["-1", "\(Int.max)", "\(Int.min)", "1e300"] {
+                let header = text.replacingCharacters(in: range, with: number)
+                refused += try resumed(file, header: header, settings, data, path) == "no error" ? 0 : 1
+            }
+        }
+        #expect(refused > ranges.count)
+    }
+
+    /// How a run ends that goes on from a file with another header, sealed anew.
+    private func resumed(
+        _ file: SafeTensorsFile, header: String, _ settings: TrainingSettings, _ data: LoadedData, _ path: String
+    ) throws -> String {
+        var copy = file
+        copy.metadata["descent.training"] = header
+        try SafeTensors.write(copy.sealed(), to: path)
+        var steps = 0
+        return fault {
+            _ = try trained(settings, data, from: path) { _ in
+                steps += 1
+                return steps < 3 ? .proceed : .stop
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Interchange
 import Networks
 import Optimizers
 import Proximal
@@ -65,6 +66,25 @@ struct StructureTrainingTests {
                 "group_lasso(groups=inputs, lambda=0.01, width=1) on 0.weight, 4.weight", "l1(lambda=0.001) on 0.bias",
                 "no penalty on 2.bias, 4.bias, 2.weight",
             ])
+    }
+
+    @Test(
+        "What a file of a program does not hold is refused before it is made", arguments: ["parameter", "buffer"])
+    func absent(kind: String) throws {
+        let (scratch, data) = (try Scratch(), try made("spirals"))
+        let path = scratch.path("m")
+        let features = data.train.features
+        try trained(settings(epochs: 1), data).model.shrunk(comparedOn: features).model.save(to: path)
+        let whole = try SafeTensors.read(path)
+        let (key, text) = try #require(whole.metadata.first { $0.value.contains(#""parameters":["#) })
+        let shapes = text.ranges(of: #/\[[0-9, ]+\], *"parameter"/#)
+        #expect(shapes.count > 3)
+        for range in shapes {
+            var file = whole
+            file.metadata[key] = text.replacingCharacters(in: range, with: #"[8589934592],"\#(kind)""#)
+            try SafeTensors.write(file, to: path)
+            #expect(fault { _ = try NetworkModel.load(path) }.contains("more parameters than"))
+        }
     }
 
     @Test("Tables and tokens have no penalty")
