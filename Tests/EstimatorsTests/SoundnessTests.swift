@@ -170,19 +170,24 @@ struct SoundnessTests {
 
 @Suite("A fit's checkpoint is data", .serialized)
 struct FitCheckpointDataTests {
-    @Test("Every tensor is refused in another shape or type, and with numbers that are not finite")
-    func tensors() throws {
-        let data = Problem(rows: 60, seed: 46).data(.classification)
-        let options = FitOptions.small(.network)
+    /// The first checkpoint of a run, as its file holds it.
+    private func written(_ options: FitOptions, _ data: LoadedData, _ path: String) throws -> SafeTensorsFile {
         var last: TrainingCheckpoint?
         _ = try trained(options, data) { event in
             last = event.checkpoint ?? last
             return last == nil ? .proceed : .stop
         }
+        try CheckpointFile.write(try #require(last), arguments: [], dataHash: "", to: path)
+        return try SafeTensors.read(path)
+    }
+
+    @Test("Every tensor is refused in another shape or type, and with numbers that are not finite")
+    func tensors() throws {
+        let data = Problem(rows: 60, seed: 46).data(.classification)
+        let options = FitOptions.small(.network)
         let scratch = try Scratch()
         let path = scratch.path("state")
-        try CheckpointFile.write(try #require(last), arguments: [], dataHash: "", to: path)
-        let file = try SafeTensors.read(path)
+        let file = try written(options, data, path)
         let whole = try CheckpointFile.read(path, device: .cpu).checkpoint
         _ = try trained(options, data, resume: whole) { _ in .stop }
         for (index, tensor) in file.tensors.enumerated() {
@@ -221,15 +226,8 @@ struct FitCheckpointDataTests {
         let data = Problem(rows: 60, seed: 46).data(.classification)
         var options = FitOptions.small(.network)
         options.neurons = 8
-        var last: TrainingCheckpoint?
-        _ = try trained(options, data) { event in
-            last = event.checkpoint ?? last
-            return last == nil ? .proceed : .stop
-        }
         let scratch = try Scratch()
-        let path = scratch.path("state")
-        try CheckpointFile.write(try #require(last), arguments: [], dataHash: "", to: path)
-        let file = try SafeTensors.read(path)
+        let file = try written(options, data, scratch.path("state"))
         let text = try #require(file.metadata["descent.checkpoint"])
         let ranges = text.ranges(of: #/-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/#)
         var refused = 0
