@@ -64,8 +64,9 @@ docs: ## build the documentation of every library
 	@scripts/bootstrap --no-data
 	$(SWIFT) package $(SWIFT_FLAGS) generate-documentation $(addprefix --target ,$(DOCUMENTED)) $(ARGS)
 
-lint: ## check the formatting
+lint: ## check the formatting, and what the targets import
 	$(SWIFT) format lint --strict --recursive $(FORMATTED)
+	scripts/check-targets
 
 clean: ## remove what was built; runs, LibTorch and data stay
 	rm -rf .build .build-fuzz .build-sanitize Examples/.build Benchmarks/.build

@@ -58,7 +58,7 @@ let package = Package(
         library("TensorFiles", ["Torch", "Interchange"]),
         library("Optimizers", ["CKernels", "Torch", "Settings", "Proximal"]),
         library("Networks", ["Torch", "Settings", "Interchange", "TensorFiles"]),
-        library("Structure", ["Torch", "Settings", "Interchange", "TensorFiles", "Proximal", "Networks"]),
+        library("Structure", ["Torch", "Proximal", "Networks"]),
         library("Datasets", ["Torch", "Interchange", "TensorFiles"]),
         library(
             "Estimators",
@@ -72,16 +72,14 @@ let package = Package(
         library(
             "Descent",
             [
-                "Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings",
-                "Optimizers",
+                "Torch", "Interchange", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings", "Optimizers",
                 "Networks", "Structure", "Datasets", "Estimators", "Training",
             ]),
         .executableTarget(
             name: "descent",
             dependencies: [
                 "Torch", "Interchange", "TensorFiles", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings",
-                "Optimizers",
-                "Networks", "Structure", "Datasets", "Estimators", "Training",
+                "Optimizers", "Networks", "Structure", "Datasets", "Estimators", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -106,8 +104,7 @@ let package = Package(
             "TrainingTests",
             [
                 "Training", "Networks", "Optimizers", "Settings", "Datasets", "Estimators", "ConvexNetworks",
-                "Proximal", "Structure",
-                "RunLog", "Interchange", "Torch", "TestSupport",
+                "Proximal", "Structure", "RunLog", "Interchange", "Torch", "TestSupport",
             ]),
         tests("DatasetsTests", ["Torch", "Interchange", "Datasets"]),
         .testTarget(

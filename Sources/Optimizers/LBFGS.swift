@@ -53,25 +53,23 @@ public struct LBFGS: ClosureOptimizer {
 
     /// Traps: without the function there is no line search.
     public func step(_ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState) {
-        preconditionFailure("L-BFGS evaluates the function itself: call step(_:state:evaluate:)")
+        preconditionFailure("L-BFGS evaluates the function itself: call step(_:start:state:evaluate:)")
     }
 
     /// Up to `max_iter` quasi-Newton iterations.
-    @discardableResult
     public func step(
-        _ parameters: inout [Tensor], state: inout OptimizerState,
-        evaluate: ([Tensor]) -> (loss: Double, gradients: [Tensor])
-    ) -> Double {
+        _ parameters: inout [Tensor], start: (loss: Double, gradients: [Tensor]), state: inout OptimizerState,
+        evaluate: Evaluation
+    ) throws {
         let shapes = parameters.map(\.shape)
         var run = LBFGSRun(self, state: state.shared, point: Self.flat(parameters))
-        let first = run.run { point in
-            let (loss, gradients) = evaluate(Self.parts(point, shapes))
+        try run.run(from: (start.loss, Self.flat(start.gradients))) { point in
+            let (loss, gradients) = try evaluate(Self.parts(point, shapes))
             return (loss, Self.flat(gradients))
         }
         parameters = Self.parts(run.point, shapes)
         state.step += 1
         state.shared = run.slot
-        return first
     }
 
     private static func flat(_ tensors: [Tensor]) -> Tensor {
@@ -107,17 +105,19 @@ private struct LBFGSRun {
         }
     }
 
-    /// Runs the iterations and returns the loss at the start.
-    mutating func run(_ function: (Tensor) -> (loss: Double, gradient: Tensor)) -> Double {
-        var evaluations = 0
-        func evaluate(_ x: Tensor) -> (loss: Double, gradient: Tensor) {
+    /// Runs the iterations from a point whose loss and gradient are known.
+    mutating func run(
+        from start: (loss: Double, gradient: Tensor), _ function: (Tensor) throws -> (loss: Double, gradient: Tensor)
+    ) throws {
+        // The start counts, as in PyTorch.
+        var evaluations = 1
+        func evaluate(_ x: Tensor) throws -> (loss: Double, gradient: Tensor) {
             evaluations += 1
-            return function(x)
+            return try function(x)
         }
         let limit = settings.maxEval > 0 ? settings.maxEval : settings.maxIter * 5 / 4
-        var (loss, gradient) = evaluate(point)
-        let first = loss
-        guard gradient.absolute().max().scalar > settings.toleranceGrad else { return first }
+        var (loss, gradient) = start
+        guard gradient.absolute().max().scalar > settings.toleranceGrad else { return }
         var direction = slot.tensors["d"] ?? gradient
         var length = slot.numbers["t"] ?? 0
         var isFirst = slot.tensors["d"] == nil
@@ -131,7 +131,7 @@ private struct LBFGSRun {
             if slope > -settings.toleranceChange { break }
             if settings.lineSearchFn == "strong_wolfe" {
                 let start = StrongWolfe.Trial(length: 0, loss: loss, gradient: gradient, slope: slope)
-                let found = StrongWolfe(
+                let found = try StrongWolfe(
                     origin: point, direction: direction, limit: limit - evaluations
                 ).run(
                     from: start, length: length, tolerance: settings.toleranceChange, evaluate: evaluate)
@@ -139,7 +139,7 @@ private struct LBFGSRun {
                 point = point.adding(direction, scaledBy: length)
             } else {
                 point = point.adding(direction, scaledBy: length)
-                if iteration < settings.maxIter { (loss, gradient) = evaluate(point) }
+                if iteration < settings.maxIter { (loss, gradient) = try evaluate(point) }
             }
             let change = direction.absolute().max().scalar * abs(length)
             if evaluations >= limit || gradient.absolute().max().scalar <= settings.toleranceGrad
@@ -149,7 +149,6 @@ private struct LBFGSRun {
             }
         }
         store(direction, length, previous.gradient)
-        return first
     }
 
     /// The two-loop recursion (Nocedal and Wright, Algorithm 7.4) with the newest pair added.

@@ -63,13 +63,14 @@ extension TensorOptimizer {
 public protocol ClosureOptimizer: Optimizer {
     /// Moves the parameters by one step that may evaluate the function many times.
     ///
-    /// - Parameter evaluate: gives loss and gradients at any parameters.
-    /// - Returns: the loss at the parameters as they came in.
-    @discardableResult
+    /// - Parameters:
+    ///   - start: loss and gradients at the parameters as they come in.
+    ///   - evaluate: gives loss and gradients at any parameters.
+    /// - Throws: what `evaluate` throws.
     func step(
-        _ parameters: inout [Tensor], state: inout OptimizerState,
-        evaluate: ([Tensor]) -> (loss: Double, gradients: [Tensor])
-    ) -> Double
+        _ parameters: inout [Tensor], start: (loss: Double, gradients: [Tensor]), state: inout OptimizerState,
+        evaluate: Evaluation
+    ) throws
 }
 
 /// State of one parameter: named tensors and numbers, which is what a checkpoint writes.
@@ -83,7 +84,7 @@ public struct Slot: Sendable {
     public init() {}
 
     /// Takes a tensor out, to be changed in place and put back; `initial` makes it on the first step.
-    mutating func take(_ name: String, _ initial: @autoclosure () -> Tensor) -> Tensor {
+    public mutating func take(_ name: String, _ initial: @autoclosure () -> Tensor) -> Tensor {
         tensors.removeValue(forKey: name) ?? initial()
     }
 }
@@ -110,12 +111,22 @@ public struct OptimizerState: Sendable {
     }
 
     /// Counts a step and makes the slots at the first one.
-    mutating func begin(_ parameters: [Tensor], _ gradients: [Tensor]) {
+    public mutating func begin(_ parameters: [Tensor], _ gradients: [Tensor]) {
         precondition(
             parameters.count == gradients.count, "\(parameters.count) parameters with \(gradients.count) gradients")
+        begin(parameters)
+    }
+
+    /// Counts a step of what reads no gradients, and makes the slots at the first one.
+    public mutating func begin(_ parameters: [Tensor]) {
+        makeSlots(parameters)
+        step += 1
+    }
+
+    /// Makes an empty slot for each parameter, where there are none yet.
+    public mutating func makeSlots(_ parameters: [Tensor]) {
         if slots.isEmpty { slots = parameters.map { _ in Slot() } }
         precondition(slots.count == parameters.count, "state of \(slots.count) parameters for \(parameters.count)")
-        step += 1
     }
 }
 

@@ -3,21 +3,25 @@ import Settings
 /// The optimizers by name. A new optimizer is one file, one line here and its reference numbers for the tests.
 public enum OptimizerCatalogue {
     /// All optimizers.
-    public static let all: [any Optimizer.Type] = [
-        SGD.self, Adam.self, AdamW.self, AMSGrad.self, Adagrad.self, Adadelta.self, RMSprop.self, NAdam.self,
-        RAdam.self, Adamax.self, Rprop.self, AveragedSGD.self, LBFGS.self, Lion.self, Yogi.self, Adafactor.self,
-        Shampoo.self, SOAP.self, Muon.self, MADGRAD.self, DAdaptAdam.self, DAdaptSGD.self, Prodigy.self,
-        ScheduleFreeSGD.self, ScheduleFreeAdamW.self, RAMDA.self, RMDA.self, ProxSGD.self, ProxGen.self, ProxSSI.self,
-    ]
+    public static var all: [any Optimizer.Type] { catalogue.all.compactMap { $0 as? any Optimizer.Type } }
+
+    /// The entries, to which a user's own may be added.
+    public static let catalogue = Catalogue<any Optimizer>(
+        "optimizer",
+        [
+            SGD.self, Adam.self, AdamW.self, AMSGrad.self, Adagrad.self, Adadelta.self, RMSprop.self, NAdam.self,
+            RAdam.self, Adamax.self, Rprop.self, AveragedSGD.self, LBFGS.self, Lion.self, Yogi.self, Adafactor.self,
+            Shampoo.self, SOAP.self, Muon.self, MADGRAD.self, DAdaptAdam.self, DAdaptSGD.self, Prodigy.self,
+            ScheduleFreeSGD.self, ScheduleFreeAdamW.self, RAMDA.self, RMDA.self, ProxSGD.self, ProxGen.self,
+            ProxSSI.self,
+        ])
 
     /// Creates an optimizer with some settings; the others have their defaults.
     ///
     /// - Throws: `SettingError` with the nearest names for an unknown optimizer or hyperparameter, or with the range
     ///   that a value is outside of.
     public static func make(_ name: String, settings: [String: SettingValue] = [:]) throws -> any Optimizer {
-        let made = try Catalogue.make(name, settings: settings, among: all.map { $0 }, kind: "optimizer")
-        guard let optimizer = made as? any Optimizer else { preconditionFailure("\(name) is no optimizer") }
-        return optimizer
+        try catalogue.make(name, settings: settings)
     }
 
     /// What an optimizer can do beyond stepping.

@@ -6,7 +6,6 @@ import Torch
 /// the optimizer itself would make, whichever it is.
 public struct StateTemplate {
     private let rule: UpdateRule
-    private let parameterCount: Int
     /// After no step, one, two and three.
     private let states: [UpdateRule.State]
     /// What an optimizer may keep or not, by where in the run it is.
@@ -15,8 +14,7 @@ public struct StateTemplate {
     /// Does three steps from copies of the parameters.
     public init(_ rule: UpdateRule, parameters: [Tensor], assignment: [[Int]]) {
         self.rule = rule
-        parameterCount = parameters.count
-        var (copies, state) = (parameters.map { $0 + 0 }, UpdateRule.State(assignment: assignment))
+        var (copies, state) = (parameters.map { $0 + 0 }, rule.initialState(assignment))
         var states = [state]
         for _ in 0..<3 {
             // A convex function of all elements, so that line searches find something.
@@ -32,27 +30,24 @@ public struct StateTemplate {
     ///
     /// - Parameter parameters: the parameters that it belongs to.
     public func fault(_ state: UpdateRule.State, _ parameters: [Tensor]) -> String? {
-        let isBegun = state.step > 0
         guard (0...1 << 50).contains(state.step), state.optimizers.count == rule.groups.count else {
             return "it is not of this optimizer"
         }
-        guard state.slow.count == (rule.lookahead != nil && isBegun ? parameterCount : 0),
-            state.average.count == (rule.averageDecay != nil && isBegun ? parameterCount : 0)
-        else { return "its averages are not of this optimizer" }
-        for (group, optimizer) in state.optimizers.enumerated() {
-            guard (0...1 << 50).contains(optimizer.step) else { return "it has done \(optimizer.step) steps" }
-            let expected = states[min(optimizer.step, 3)].optimizers[group]
-            guard optimizer.slots.count == expected.slots.count else { return "it has other parameters" }
-            let isProximal = rule.groups[group].optimizer is any ProximalOptimizer
-            for (index, pair) in zip(optimizer.slots, expected.slots).enumerated() {
+        for (number, part) in state.parts.enumerated() {
+            guard (0...1 << 50).contains(part.step) else { return "it has done \(part.step) steps" }
+            let expected = states[min(part.step, 3)].parts[number]
+            guard part.slots.count == expected.slots.count else { return "it has other parameters" }
+            let group = number < rule.groups.count ? number : nil
+            // Optimizers that wait for a rate above zero have nothing to keep yet.
+            let mayWait = group.map { !(rule.groups[$0].optimizer is any ProximalOptimizer) } ?? false
+            for (index, pair) in zip(part.slots, expected.slots).enumerated() {
                 let slot = pair.0
                 var wanted = pair.1
-                // Optimizers that wait for a rate above zero have nothing to keep yet.
-                if slot.tensors.isEmpty, slot.numbers.isEmpty, !isProximal { continue }
-                wanted.tensors["solution"] = parameters[state.assignment[group][index]]
+                if slot.tensors.isEmpty, slot.numbers.isEmpty, mayWait { continue }
+                if let group { wanted.tensors["solution"] = parameters[state.assignment[group][index]] }
                 if let fault = Self.fault(slot, wanted) { return fault }
             }
-            if let fault = Self.fault(optimizer.shared, expected.shared, isOpen: true) { return fault }
+            if let fault = Self.fault(part.shared, expected.shared, isOpen: true) { return fault }
         }
         return nil
     }

@@ -27,13 +27,14 @@ struct StrongWolfe {
     ///   - length: the first length to try.
     ///   - tolerance: largest change of the parameters at which the search ends.
     func run(
-        from start: Trial, length: Double, tolerance: Double, evaluate: (Tensor) -> (loss: Double, gradient: Tensor)
-    ) -> Trial {
-        func trial(_ length: Double) -> Trial {
-            let (loss, gradient) = evaluate(origin.adding(direction, scaledBy: length))
+        from start: Trial, length: Double, tolerance: Double,
+        evaluate: (Tensor) throws -> (loss: Double, gradient: Tensor)
+    ) rethrows -> Trial {
+        func trial(_ length: Double) throws -> Trial {
+            let (loss, gradient) = try evaluate(origin.adding(direction, scaledBy: length))
             return Trial(length: length, loss: loss, gradient: gradient, slope: gradient.dot(direction))
         }
-        var (previous, current) = (start, trial(length))
+        var (previous, current) = (start, try trial(length))
         var bracket: [Trial]?
         var count = 0
         while count < limit {
@@ -49,10 +50,10 @@ struct StrongWolfe {
             let bounds = (current.length + 0.01 * (current.length - previous.length), current.length * 10)
             let next = Self.cubicMinimum(previous, current, bounds: bounds)
             previous = current
-            current = trial(next)
+            current = try trial(next)
             count += 1
         }
-        return zoom(bracket ?? [start, current], start, count: count, tolerance: tolerance, trial: trial)
+        return try zoom(bracket ?? [start, current], start, count: count, tolerance: tolerance, trial: trial)
     }
 
     private func decreases(_ trial: Trial, _ start: Trial) -> Bool {
@@ -63,8 +64,8 @@ struct StrongWolfe {
 
     /// Narrows a bracket until a point in it meets both conditions.
     private func zoom(
-        _ initial: [Trial], _ start: Trial, count: Int, tolerance: Double, trial: (Double) -> Trial
-    ) -> Trial {
+        _ initial: [Trial], _ start: Trial, count: Int, tolerance: Double, trial: (Double) throws -> Trial
+    ) rethrows -> Trial {
         var bracket = initial
         var count = count
         var isStuck = false
@@ -87,7 +88,7 @@ struct StrongWolfe {
             } else {
                 isStuck = false
             }
-            let new = trial(length)
+            let new = try trial(length)
             count += 1
             if !decreases(new, start) || new.loss >= bracket[low].loss {
                 bracket[1 - low] = new

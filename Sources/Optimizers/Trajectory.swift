@@ -23,6 +23,10 @@ public struct TrajectoryFile: Codable, Sendable {
         public var settings: [String: SettingValue]
         /// Penalty of some parameters.
         public var penalty: Penalised?
+        /// What is done to gradients before the optimizer.
+        public var before: [NamedSettings]?
+        /// What is done to parameters behind it.
+        public var after: [NamedSettings]?
         /// How near a right implementation comes; nil for rounding.
         public var tolerance: Double?
         /// Runs with this setting.

@@ -3,62 +3,6 @@ import Proximal
 import Settings
 import Torch
 
-/// A bound on gradients.
-public enum Clipping: Sendable, Codable, Equatable {
-    /// Scales all gradients together when the norm of all of them exceeds the bound.
-    case norm(Double)
-    /// Cuts every element to `±bound`.
-    case value(Double)
-
-    private enum CodingKeys: String, CodingKey { case norm, value }
-
-    /// Reads `{"norm": bound}` or `{"value": bound}`.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        if let bound = try container.decodeIfPresent(Double.self, forKey: .norm) {
-            self = .norm(bound)
-        } else {
-            self = .value(try container.decode(Double.self, forKey: .value))
-        }
-    }
-
-    /// Writes `{"norm": bound}` or `{"value": bound}`.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        switch self {
-        case .norm(let bound): try container.encode(bound, forKey: .norm)
-        case .value(let bound): try container.encode(bound, forKey: .value)
-        }
-    }
-
-    /// Applies the bound; returns the norm of all gradients before.
-    @discardableResult
-    public func apply(_ gradients: inout [Tensor]) -> Double {
-        let norm = gradients.jointNorm
-        switch self {
-        case .norm(let bound):
-            // PyTorch adds 1e-6 to the norm.
-            let factor = bound / (norm + 1e-6)
-            if factor < 1 { for index in gradients.indices { gradients[index].scale(by: factor) } }
-        case .value(let bound):
-            gradients = gradients.map { $0.clamped(to: -bound...bound) }
-        }
-        return norm
-    }
-}
-
-/// Every k steps the slow weights move by a share towards the fast ones, which start again there (Zhang et al. 2019,
-/// arXiv:1907.08610, Algorithm 1).
-public struct Lookahead: Sendable, Codable, Equatable {
-    /// Steps between moves, k.
-    public var interval = 5
-    /// Share of the way, α.
-    public var share = 0.5
-
-    /// Creates the paper's setting.
-    public init() {}
-}
-
 /// An optimizer for some parameters.
 public struct ParameterGroup: Sendable {
     /// Name in reports.
@@ -71,6 +15,10 @@ public struct ParameterGroup: Sendable {
     public var regularisation: Regularisation?
     /// Sparsity that the penalty's strength follows.
     public var target: SparsityTarget?
+    /// What is done to these parameters' gradients before the optimizer, behind what the rule does to all.
+    public var before: [any GradientTransformation] = []
+    /// What is done to these parameters behind the optimizer, before what the rule does to all.
+    public var after: [any ParameterTransformation] = []
 
     /// Creates a group.
     public init(
@@ -97,18 +45,14 @@ public struct GroupError: Error, CustomStringConvertible {
     public var description: String
 }
 
-/// What happens in one step: gradients, clipping, the groups' optimizers, and what averages around them.
+/// What happens in one step: gradients, what is done to them, the groups' optimizers, and what is done to parameters.
 public struct UpdateRule: Sendable {
     /// The groups, in order; every parameter belongs to exactly one.
     public var groups: [ParameterGroup]
-    /// Bound on the gradients of all groups together.
-    public var clipping: Clipping?
-    /// Slow weights.
-    public var lookahead: Lookahead?
-    /// Decay of an exponential average of the parameters, which is evaluated.
-    public var averageDecay: Double?
-    /// Radius ρ of sharpness-aware minimisation (Foret et al. 2021, arXiv:2010.01412, equation 2).
-    public var sharpnessRadius: Double?
+    /// What is done to the gradients of all groups together, before the optimizers.
+    public var before: [any GradientTransformation] = []
+    /// What is done to the parameters of all groups together, behind the optimizers.
+    public var after: [any ParameterTransformation] = []
 
     /// One optimizer for all parameters.
     public init(_ optimizer: any Optimizer) { groups = [ParameterGroup("all", optimizer) { _, _ in true }] }
@@ -133,33 +77,59 @@ public struct UpdateRule: Sendable {
         return positions
     }
 
-    /// State of a rule: one for each group's optimizer, and the averages.
+    /// State of a rule: one for each group's optimizer and for each transformation.
     public struct State: Sendable {
         /// Positions of each group's parameters.
         public var assignment: [[Int]]
         /// States of the optimizers.
         public var optimizers: [OptimizerState]
-        /// Slow weights of Lookahead.
-        public var slow: [Tensor] = []
-        /// Exponential average.
-        public var average: [Tensor] = []
+        /// States of what is done to all parameters, and behind it of what is done to each group's.
+        public var chains: [Chain]
         /// Steps done.
         public var step = 0
         /// Where the last step was.
         public var position: RunPosition?
 
-        /// Creates the state before the first step.
-        public init(assignment: [[Int]]) {
-            self.assignment = assignment
-            optimizers = assignment.map { _ in OptimizerState() }
+        /// States of the transformations before and behind an optimizer.
+        public struct Chain: Sendable {
+            /// Of gradients.
+            public var before: [OptimizerState]
+            /// Of parameters.
+            public var after: [OptimizerState]
         }
+
+        /// Every state, the optimizers' first: what a checkpoint holds.
+        public var parts: [OptimizerState] {
+            get { optimizers + chains.flatMap { $0.before + $0.after } }
+            set {
+                var rest = newValue[...]
+                func take(_ states: inout [OptimizerState]) {
+                    for index in states.indices { states[index] = rest.removeFirst() }
+                }
+                take(&optimizers)
+                for index in chains.indices {
+                    take(&chains[index].before)
+                    take(&chains[index].after)
+                }
+            }
+        }
+    }
+
+    /// The state before the first step.
+    public func initialState(_ assignment: [[Int]]) -> State {
+        func chain(_ before: [any GradientTransformation], _ after: [any ParameterTransformation]) -> State.Chain {
+            .init(before: before.map { _ in .init() }, after: after.map { _ in .init() })
+        }
+        return State(
+            assignment: assignment, optimizers: assignment.map { _ in .init() },
+            chains: [chain(before, after)] + groups.map { chain($0.before, $0.after) })
     }
 
     /// What a step saw.
     public struct Outcome: Sendable {
         /// Loss before the step.
         public var loss: Double
-        /// Norm of all gradients before clipping.
+        /// Norm of all gradients as they were evaluated.
         public var gradientNorm: Double
     }
 
@@ -170,52 +140,85 @@ public struct UpdateRule: Sendable {
     ///   - position: where in the run the step is, for optimizers with stages and for sparsity targets.
     ///   - evaluate: loss and gradients at given parameters.
     /// - Returns: nil when loss or gradients are not finite: the parameters and the state then stay as they were.
-    /// - Throws: what `evaluate` throws.
+    /// - Throws: what `evaluate` throws; parameters and state are then of no use.
     public func step(
         _ parameters: inout [Tensor], state: inout State, rate: (_ base: Double) -> Double,
-        position: RunPosition? = nil,
-        evaluate: ([Tensor]) throws -> (loss: Double, gradients: [Tensor])
+        position: RunPosition? = nil, evaluate: Evaluation
     ) throws -> Outcome? {
-        var (loss, gradients) = try evaluate(parameters)
-        if let radius = sharpnessRadius {
-            guard loss.isFinite else { return nil }
-            gradients = try evaluate(Self.ascended(parameters, gradients, radius)).gradients
-        }
-        let norm = clipping?.apply(&gradients) ?? gradients.jointNorm
+        let (loss, found) = try evaluate(parameters)
+        var gradients = Gradients(found)
+        let norm = gradients.norm()
         guard loss.isFinite, norm.isFinite else { return nil }
-        if lookahead != nil, state.slow.isEmpty { state.slow = parameters.map { $0 + 0 } }
+        // Only gradients from elsewhere can be other than finite now.
+        let saved = before.contains { type(of: $0).evaluatesAgain } ? state.chains[0].before : nil
+        for (index, transformation) in before.enumerated() {
+            try transformation.transform(
+                &gradients, parameters: parameters, state: &state.chains[0].before[index], evaluate: evaluate)
+        }
+        if let saved, !gradients.norm().isFinite {
+            state.chains[0].before = saved
+            return nil
+        }
+        for (index, transformation) in after.enumerated() {
+            transformation.begin(parameters, state: &state.chains[0].after[index])
+        }
         state.position = position
-        for (index, group) in groups.enumerated() {
-            let positions = state.assignment[index]
-            var optimizer = staged(group.optimizer, position)
-            optimizer.lr = rate(optimizer.lr)
-            if let stage = position?.stage, stage.step == 1, stage.index > 0, optimizer is any StagedOptimizer {
-                state.optimizers[index] = OptimizerState()
-            }
-            var own = Self.taken(&parameters, positions)
-            let ownGradients = positions.map { gradients[$0] }
-            if let closure = optimizer as? any ClosureOptimizer {
-                let (others, snapshot) = (positions, parameters)
-                closure.step(&own, state: &state.optimizers[index]) { trial in
-                    var all = snapshot
-                    for (place, tensor) in zip(others, trial) { all[place] = tensor }
-                    // Non-finite trials are what line searches step back from.
-                    guard let found = try? evaluate(all) else { return (.infinity, ownGradients) }
-                    return (found.loss, others.map { found.gradients[$0] })
-                }
-            } else if let regularisation = group.regularisation, let proximal = optimizer as? any ProximalOptimizer {
-                proximal.step(
-                    &own, gradients: ownGradients, regularisation: regularisation,
-                    target: group.target?.now(at: position?.progress ?? 1), state: &state.optimizers[index])
-            } else {
-                optimizer.step(&own, gradients: ownGradients, state: &state.optimizers[index])
-            }
-            state.optimizers[index].makeContiguous()
-            for (place, tensor) in zip(positions, own) { parameters[place] = tensor.contiguous() }
+        for index in groups.indices {
+            try step(
+                group: index, &parameters, loss, gradients.tensors, &state, rate: rate, evaluate: evaluate)
         }
         state.step += 1
-        finish(&parameters, &state)
+        for (index, transformation) in after.enumerated() {
+            transformation.transform(&parameters, state: &state.chains[0].after[index])
+        }
         return Outcome(loss: loss, gradientNorm: norm)
+    }
+
+    /// Steps one group's parameters.
+    private func step(
+        group index: Int, _ parameters: inout [Tensor], _ loss: Double, _ gradients: [Tensor], _ state: inout State,
+        rate: (_ base: Double) -> Double, evaluate: Evaluation
+    ) throws {
+        let (group, positions, position) = (groups[index], state.assignment[index], state.position)
+        var optimizer = staged(group.optimizer, position)
+        optimizer.lr = rate(optimizer.lr)
+        if let stage = position?.stage, stage.step == 1, stage.index > 0, optimizer is any StagedOptimizer {
+            state.optimizers[index] = OptimizerState()
+        }
+        // Held only where it is read: what is held twice is copied when it is changed.
+        let isReadAgain = optimizer is any ClosureOptimizer || group.before.contains { type(of: $0).evaluatesAgain }
+        let others = isReadAgain ? parameters : []
+        /// Loss and gradients where this group's parameters are others.
+        func evaluateOwn(_ trial: [Tensor]) throws -> (loss: Double, gradients: [Tensor]) {
+            var all = others
+            for (place, tensor) in zip(positions, trial) { all[place] = tensor }
+            let found = try evaluate(all)
+            return (found.loss, positions.map { found.gradients[$0] })
+        }
+        var own = Self.taken(&parameters, positions)
+        var ownGradients = Gradients(positions.map { gradients[$0] })
+        for (place, transformation) in group.before.enumerated() {
+            try transformation.transform(
+                &ownGradients, parameters: own, state: &state.chains[index + 1].before[place], evaluate: evaluateOwn)
+        }
+        for (place, transformation) in group.after.enumerated() {
+            transformation.begin(own, state: &state.chains[index + 1].after[place])
+        }
+        if let closure = optimizer as? any ClosureOptimizer {
+            try closure.step(
+                &own, start: (loss, ownGradients.tensors), state: &state.optimizers[index], evaluate: evaluateOwn)
+        } else if let regularisation = group.regularisation, let proximal = optimizer as? any ProximalOptimizer {
+            proximal.step(
+                &own, gradients: ownGradients.tensors, regularisation: regularisation,
+                target: group.target?.now(at: position?.progress ?? 1), state: &state.optimizers[index])
+        } else {
+            optimizer.step(&own, gradients: ownGradients.tensors, state: &state.optimizers[index])
+        }
+        for (place, transformation) in group.after.enumerated() {
+            transformation.transform(&own, state: &state.chains[index + 1].after[place])
+        }
+        state.optimizers[index].makeContiguous()
+        for (place, tensor) in zip(positions, own) { parameters[place] = tensor.contiguous() }
     }
 
     /// The optimizer with the constants of the stage.
@@ -233,40 +236,18 @@ public struct UpdateRule: Sendable {
         }
     }
 
-    /// `w + ρ ∇f / ‖∇f‖`.
-    private static func ascended(_ parameters: [Tensor], _ gradients: [Tensor], _ radius: Double) -> [Tensor] {
-        let scale = radius / (gradients.jointNorm + 1e-12)
-        return zip(parameters, gradients).map { $0.adding($1, scaledBy: scale) }
-    }
-
-    /// Lookahead and the exponential average, behind the optimizers' step.
-    private func finish(_ parameters: inout [Tensor], _ state: inout State) {
-        if let lookahead, state.step % lookahead.interval == 0 {
-            for index in parameters.indices {
-                state.slow[index].add(parameters[index] - state.slow[index], scaledBy: lookahead.share)
-                parameters[index] = state.slow[index] + 0
-            }
-        }
-        guard let decay = averageDecay else { return }
-        if state.average.isEmpty {
-            state.average = parameters.map { $0 + 0 }
-        } else {
-            for index in parameters.indices {
-                state.average[index].add(parameters[index] - state.average[index], scaledBy: 1 - decay)
-            }
-        }
-    }
-
     /// The parameters to evaluate and deploy: averages where something averages, the point with the structure where a
     /// penalty makes one.
     public func evaluationParameters(_ parameters: [Tensor], state: State) -> [Tensor] {
-        if averageDecay != nil, !state.average.isEmpty { return state.average }
+        if let found = Self.evaluated(parameters, after, state.chains[0].after) { return found }
         var result = parameters
         for (index, group) in groups.enumerated() {
             let positions = state.assignment[index]
             var own = positions.map { parameters[$0] }
             let optimizer = staged(group.optimizer, state.position)
-            if let regularisation = group.regularisation, let proximal = optimizer as? any ProximalOptimizer {
+            if let found = Self.evaluated(own, group.after, state.chains[index + 1].after) {
+                own = found
+            } else if let regularisation = group.regularisation, let proximal = optimizer as? any ProximalOptimizer {
                 own = proximal.structured(own, regularisation: regularisation, state: state.optimizers[index])
             } else {
                 own = optimizer.evaluationParameters(own, state: state.optimizers[index])
@@ -274,6 +255,13 @@ public struct UpdateRule: Sendable {
             for (place, tensor) in zip(positions, own) { result[place] = tensor }
         }
         return result
+    }
+
+    /// What the last transformation that evaluates something of its own evaluates.
+    private static func evaluated(
+        _ parameters: [Tensor], _ chain: [any ParameterTransformation], _ states: [OptimizerState]
+    ) -> [Tensor]? {
+        zip(chain, states).reversed().lazy.compactMap { $0.evaluated(parameters, state: $1) }.first
     }
 }
 

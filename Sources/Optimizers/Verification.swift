@@ -83,9 +83,10 @@ public enum Verification {
         try file.configs.flatMap { configuration in
             let name = optimizer ?? file.optimizer
             let made = try OptimizerCatalogue.make(name, settings: configuration.settings)
-            return try configuration.trajectories.map { trajectory in
-                try replay(made, trajectory, configuration)
+            if let rule = try configuration.rule(made) {
+                return try configuration.trajectories.map { try replay(rule, $0, configuration) }
             }
+            return try configuration.trajectories.map { try replay(made, $0, configuration) }
         }
     }
 
@@ -120,11 +121,9 @@ public enum Verification {
                 penalised?.state = OptimizerState()
             }
             if let closure = optimizer as? any ClosureOptimizer {
-                guard let function else {
-                    let known = TestFunction.all.map(\.name).joined(separator: ", ")
-                    throw SettingError(label, "evaluates the function itself; the known ones are \(known)")
-                }
-                closure.step(&parameters, state: &state, evaluate: function.evaluate)
+                guard let function else { throw unknownFunction(label) }
+                try closure.step(
+                    &parameters, start: function.evaluate(parameters), state: &state, evaluate: function.evaluate)
             } else {
                 guard
                     let gradients = try step.grad.map({ try tensors($0, "'grad' of step \(index + 1)") })
@@ -145,6 +144,57 @@ public enum Verification {
                 pairs += zip(ours, try tensors(evaluated, "the averages of step \(index + 1)")).map { ($0, $1) }
             }
             if let d = step.d { pairs.append((Tensor([state.shared.numbers["d"] ?? .nan]), Tensor([d]))) }
+            let deviation = pairs.map { distance($0.0, $0.1) }.max() ?? 0
+            if deviation > result.largest || deviation.isNaN { (result.largest, result.step) = (deviation, index + 1) }
+        }
+        return result
+    }
+
+    private static func unknownFunction(_ label: String) -> SettingError {
+        let known = TestFunction.all.map(\.name).joined(separator: ", ")
+        return SettingError(label, "evaluates the function itself; the known ones are \(known)")
+    }
+
+    /// Replays a run with transformations around its optimizer.
+    ///
+    /// - Parameter mistake: changes the state behind each step, for tests of what a reference notices.
+    static func replay(
+        _ rule: UpdateRule, _ run: TrajectoryFile.Trajectory, _ configuration: TrajectoryFile.Configuration,
+        mistake: (_ before: UpdateRule.State, _ after: inout UpdateRule.State) -> Void = { _, _ in }
+    ) throws -> Deviation {
+        let names = run.problem.initial.keys.sorted()
+        let chain = (rule.before.map { type(of: $0).name } + rule.after.map { type(of: $0).name }).joined(
+            separator: ", ")
+        let label = "\(chain), \(configuration.name), \(run.problem.name)"
+        func tensors(_ point: TrajectoryFile.Point) throws -> [Tensor] {
+            try names.map { name in
+                guard let tensor = point[name]?.tensor else {
+                    throw SettingError(label, "a step has no rectangular array '\(name)'")
+                }
+                return tensor
+            }
+        }
+        let function = TestFunction.all.first { $0.name == run.problem.name }
+        var parameters = try tensors(run.problem.initial)
+        var state = rule.initialState([Array(names.indices)])
+        var result = Deviation(
+            configuration: configuration.name, problem: run.problem.name, steps: run.steps.count, largest: 0, step: 0,
+            tolerance: configuration.tolerance)
+        for (index, step) in run.steps.enumerated() {
+            let (given, before) = (try step.grad.map(tensors), state)
+            let outcome = try rule.step(&parameters, state: &state, rate: { $0 }) { point in
+                if let given { return (0, given) }
+                guard let function else { throw unknownFunction(label) }
+                return function.evaluate(point)
+            }
+            if outcome == nil { throw SettingError(label, "step \(index + 1) has gradients that are no numbers") }
+            mistake(before, &state)
+            var pairs = zip(parameters, try tensors(step.after)).map { ($0, $1) }
+            if let evaluated = step.evaluated {
+                pairs += zip(rule.evaluationParameters(parameters, state: state), try tensors(evaluated)).map {
+                    ($0, $1)
+                }
+            }
             let deviation = pairs.map { distance($0.0, $0.1) }.max() ?? 0
             if deviation > result.largest || deviation.isNaN { (result.largest, result.step) = (deviation, index + 1) }
         }
@@ -194,5 +244,16 @@ public enum Verification {
             let difference = abs(pair.0 - pair.1) / max(1, abs(pair.1))
             return difference.isNaN ? .infinity : max(largest, difference)
         }
+    }
+}
+
+extension TrajectoryFile.Configuration {
+    /// An optimizer with the transformations of this configuration; nil where it has none.
+    func rule(_ optimizer: any Optimizer) throws -> UpdateRule? {
+        guard before != nil || after != nil else { return nil }
+        var rule = UpdateRule(optimizer)
+        rule.before = try (before ?? []).map { try TransformationCatalogue.before.make($0) }
+        rule.after = try (after ?? []).map { try TransformationCatalogue.after.make($0) }
+        return rule
     }
 }

@@ -43,26 +43,6 @@ extension Configurable {
     }
 }
 
-/// Things by name, with the nearest names for what is not there.
-public enum Catalogue {
-    /// Creates the entry of a name with some settings.
-    ///
-    /// - Parameters:
-    ///   - types: the entries.
-    ///   - kind: what they are, as in `optimizer`.
-    /// - Throws: `SettingError` for an unknown name, and as `init(settings:)`.
-    public static func make(
-        _ name: String, settings: [String: SettingValue] = [:], among types: [any Configurable.Type], kind: String
-    ) throws -> any Configurable {
-        // Command lines like hyphens, names of values underscores.
-        let spelled = String(name.map { $0 == "-" ? "_" : $0 })
-        guard let type = types.first(where: { $0.name == name || $0.name == spelled }) else {
-            throw SettingError(name, "is no \(kind)" + NearestNames.hint(for: name, among: types.map { $0.name }))
-        }
-        return try type.init(settings: settings)
-    }
-}
-
 /// Settings that cannot be taken.
 public struct SettingError: Error, Equatable, CustomStringConvertible {
     /// Name of the optimizer, schedule or network.

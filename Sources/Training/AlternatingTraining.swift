@@ -71,9 +71,10 @@ struct AlternatingTraining {
                 throw SettingError(name, "evaluates averages, whose features the head would not be solved on")
             }
         }
-        if rule.averageDecay != nil {
+        for transformation in rule.after + rule.groups.flatMap(\.after) where type(of: transformation).averages {
             throw SettingError(
-                "averageDecay", "makes averages, whose features the head would not be solved on: leave it out")
+                type(of: transformation).name,
+                "makes averages, whose features the head would not be solved on: leave it out")
         }
     }
 

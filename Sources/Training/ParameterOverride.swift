@@ -15,6 +15,10 @@ public struct ParameterOverride: Sendable, Codable, Equatable {
     public var penalty: String?
     /// Hyperparameters of the penalty.
     public var penaltySettings: [String: SettingValue]?
+    /// What is done to their gradients before the optimizer.
+    public var before: [NamedSettings]?
+    /// What is done to them behind it.
+    public var after: [NamedSettings]?
 
     /// Creates an override.
     public init(
@@ -24,7 +28,9 @@ public struct ParameterOverride: Sendable, Codable, Equatable {
         self.penalty = penalty
     }
 
-    private enum CodingKeys: String, CodingKey { case parameters, optimizer, settings, penalty, penaltySettings }
+    private enum CodingKeys: String, CodingKey {
+        case parameters, optimizer, settings, penalty, penaltySettings, before, after
+    }
 
     /// Reads an override; what is missing has its default.
     public init(from decoder: any Decoder) throws {
@@ -34,11 +40,13 @@ public struct ParameterOverride: Sendable, Codable, Equatable {
         settings = try container.decodeIfPresent([String: SettingValue].self, forKey: .settings) ?? [:]
         penalty = try container.decodeIfPresent(String.self, forKey: .penalty)
         penaltySettings = try container.decodeIfPresent([String: SettingValue].self, forKey: .penaltySettings)
+        before = try container.decodeIfPresent([NamedSettings].self, forKey: .before)
+        after = try container.decodeIfPresent([NamedSettings].self, forKey: .after)
     }
 
     /// The penalty of these parameters, given that of the others.
-    func resolvedPenalty(over common: PenaltySetting?) throws -> (any Penalty)? {
-        if let penalty { return try PenaltySetting(penalty, settings: penaltySettings ?? [:]).made() }
+    func resolvedPenalty(over common: NamedSettings?) throws -> (any Penalty)? {
+        if let penalty { return try NamedSettings(penalty, settings: penaltySettings ?? [:]).penalty() }
         guard var own = common else {
             guard penaltySettings == nil else {
                 throw SettingError("overrides", "'\(parameters)' has settings of a penalty, but there is none")
@@ -46,7 +54,7 @@ public struct ParameterOverride: Sendable, Codable, Equatable {
             return nil
         }
         own.settings.merge(penaltySettings ?? [:]) { $1 }
-        return try own.made()
+        return try own.penalty()
     }
 
     func matches(_ name: String, _ shape: [Int]) -> Bool {

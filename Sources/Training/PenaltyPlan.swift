@@ -5,31 +5,9 @@ import Proximal
 import Settings
 import Structure
 
-/// A penalty by name with its settings, as a file holds it.
-public struct PenaltySetting: Sendable, Codable, Equatable {
-    /// Name in the catalogue, or `none`.
-    public var name: String
-    /// Its hyperparameters; the others have their defaults.
-    public var settings: [String: SettingValue]
-
-    /// Creates a setting.
-    public init(_ name: String, settings: [String: SettingValue] = [:]) {
-        (self.name, self.settings) = (name, settings)
-    }
-
-    private enum CodingKeys: String, CodingKey { case name, settings }
-
-    /// Reads a setting; without settings it has its defaults.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        name = try container.decode(String.self, forKey: .name)
-        settings = try container.decodeIfPresent([String: SettingValue].self, forKey: .settings) ?? [:]
-    }
-
-    /// The penalty; nil for `none`.
-    func made() throws -> (any Penalty)? {
-        name == "none" ? nil : try PenaltyCatalogue.make(name, settings: settings)
-    }
+extension NamedSettings {
+    /// The penalty of this name; nil for `none`.
+    func penalty() throws -> (any Penalty)? { name == "none" ? nil : try PenaltyCatalogue.catalogue.make(self) }
 }
 
 extension TrainingSettings {
@@ -39,7 +17,7 @@ extension TrainingSettings {
     /// - Parameter lookups: names of tables and tokens, which have no penalty unless an override names them.
     func parameterGroups(lookups: Set<String>) throws -> [ParameterGroup] {
         let overrides = self.overrides ?? []
-        let common = try penalty?.made()
+        let common = try penalty?.penalty()
         let rest = try OptimizerCatalogue.make(optimizer, settings: optimizerSettings)
         var groups = try split("rest", rest, common, named: false, lookups) { name, shape in
             !overrides.contains { $0.matches(name, shape) }
@@ -48,12 +26,16 @@ extension TrainingSettings {
             let settings =
                 override.optimizer == nil ? optimizerSettings.merging(override.settings) { $1 } : override.settings
             let made = try OptimizerCatalogue.make(override.optimizer ?? optimizer, settings: settings)
-            groups += try split(
+            var own = try split(
                 override.parameters, made, try override.resolvedPenalty(over: penalty), named: override.penalty != nil,
                 lookups
             ) { name, shape in
                 override.matches(name, shape) && !overrides[..<index].contains { $0.matches(name, shape) }
             }
+            let before = try (override.before ?? []).map { try TransformationCatalogue.before.make($0) }
+            let after = try (override.after ?? []).map { try TransformationCatalogue.after.make($0) }
+            for place in own.indices { (own[place].before, own[place].after) = (before, after) }
+            groups += own
         }
         return groups
     }

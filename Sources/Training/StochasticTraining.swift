@@ -74,7 +74,7 @@ struct StochasticTraining {
             normalisesBatches: network.buffers.names.contains { $0.hasSuffix("running_mean") })
         announcement = loader.notices.map { "note: " + $0 } + rule.penaltyLines(names, assignment)
         var fresh = TrainingState(
-            network: network, rule: UpdateRule.State(assignment: assignment), progress: .init())
+            network: network, rule: rule.initialState(assignment), progress: .init())
         if let metric = schedule as? any MetricSchedule { fresh.progress.plateau = metric.initialState }
         guard let checkpoint else {
             (state, self.watch) = (fresh, watch)
@@ -266,7 +266,7 @@ struct StochasticTraining {
         var norms: [(String, Double)] = []
         // The optimizer's state moves out too, so that it is changed in place.
         var ruleState = state.rule
-        state.rule = UpdateRule.State(assignment: [])
+        state.rule = rule.initialState([])
         defer { state.rule = ruleState }
         var settled: NamedTensors?
         let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction, position: position(usualSteps)) {

@@ -15,7 +15,7 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     /// Other hyperparameters, or another optimizer, for some parameters; the first that matches counts.
     public var overrides: [ParameterOverride]?
     /// Penalty of matrices and convolutions, for optimizers that take one; nil for none.
-    public var penalty: PenaltySetting?
+    public var penalty: NamedSettings?
     /// Sparsity that the penalty's strength follows, in place of a strength.
     public var target: SparsityTarget?
     /// Whether the groups of all parameters that belong to one channel or unit are one group.
@@ -38,14 +38,10 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     public var batch = 128
     /// Steps whose gradients are added up before one update.
     public var accumulation = 1
-    /// Bound on gradients.
-    public var clipping: Clipping?
-    /// Decay of an exponential average of the weights.
-    public var averageDecay: Double?
-    /// Slow weights.
-    public var lookahead: Lookahead?
-    /// Radius of sharpness-aware minimisation.
-    public var sharpnessRadius: Double?
+    /// What is done to gradients before the optimizer, in this order: see ``TransformationCatalogue/before``.
+    public var before: [NamedSettings]?
+    /// What is done to parameters behind the optimizer, in this order: see ``TransformationCatalogue/after``.
+    public var after: [NamedSettings]?
     /// What images are shifted and divided by, in the units of the data; measured on the training rows unless given.
     public var normalisation: Normalisation?
     /// What is done to training images.
@@ -138,7 +134,6 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         let interval = evaluationInterval
         try require(interval > 0 && interval <= 1e6, "evaluationInterval", interval, "above 0, at most 1000000")
         try require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
-        try require((0..<1).contains(averageDecay ?? 0), "averageDecay", averageDecay ?? 0, "a number in [0, 1)")
         try require((0...64).contains(augmentation.cropPadding), "cropPadding", augmentation.cropPadding, "0 to 64")
         let scale = normalisation?.scale ?? 1
         try require(scale > 0 && scale.isFinite, "normalisation.scale", scale, "a number > 0")
@@ -147,7 +142,6 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         let rise = target?.rise ?? 1
         try require(rise > 0 && rise <= 1, "target.rise", rise, "a number in (0, 1]")
         if target != nil, penalty == nil { throw SettingError("target", "needs a penalty, as group_lasso") }
-        try require(lookahead?.interval ?? 1 >= 1, "lookahead", lookahead?.interval ?? 0, "an interval ≥ 1")
         guard let head else { return }
         try require((1...1_000_000).contains(head.units), "head.units", head.units, "a whole number ≥ 1")
         try require(
@@ -174,19 +168,17 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     /// - Throws: `SettingError` for names and values that the catalogue does not have.
     public func rule(lookups: Set<String> = []) throws -> UpdateRule {
         var rule = UpdateRule(groups: try parameterGroups(lookups: lookups))
+        rule.before = try (before ?? []).map { try TransformationCatalogue.before.make($0) }
+        rule.after = try (after ?? []).map { try TransformationCatalogue.after.make($0) }
         if let closure = rule.groups.first(where: { $0.optimizer is any ClosureOptimizer })?.optimizer {
             let name = type(of: closure).name
-            guard clipping == nil, sharpnessRadius == nil else {
-                throw SettingError(name, "evaluates the loss itself: gradients can be neither clipped nor sharpened")
+            guard rule.before.isEmpty else {
+                throw SettingError(name, "evaluates the loss itself: nothing can be done to gradients before it")
             }
             guard rule.groups.count == 1 else {
                 throw SettingError(name, "takes all parameters at once: leave the overrides out")
             }
         }
-        rule.clipping = clipping
-        rule.lookahead = lookahead
-        rule.averageDecay = averageDecay
-        rule.sharpnessRadius = sharpnessRadius
         return rule
     }
 }

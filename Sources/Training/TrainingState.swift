@@ -42,7 +42,7 @@ struct TrainingState {
 
 /// The file of a training checkpoint.
 enum StateFile {
-    private static let version = 2
+    private static let version = 3
     private static let key = "descent.training"
 
     private struct Header: Codable {
@@ -51,6 +51,7 @@ enum StateFile {
         var dataHash: String
         var progress: TrainingState.Progress
         var step: Int
+        /// Steps, numbers and shared numbers of every state: see `UpdateRule.State.parts`.
         var optimizerSteps: [Int]
         var numbers: [[[String: Double]]]
         var shared: [[String: Double]]
@@ -79,23 +80,20 @@ enum StateFile {
         }
         add("parameter", state.network.parameters.values)
         add("buffer", state.network.buffers.values)
-        add("slow", state.rule.slow)
-        add("average", state.rule.average)
-        for (group, optimizer) in state.rule.optimizers.enumerated() {
-            for (index, slot) in optimizer.slots.enumerated() {
+        for (number, part) in state.rule.parts.enumerated() {
+            for (index, slot) in part.slots.enumerated() {
                 for (name, tensor) in slot.tensors.sorted(by: { $0.key < $1.key }) {
-                    tensors.append(("slot.\(group).\(index).\(name)", tensor.arrayData))
+                    tensors.append(("slot.\(number).\(index).\(name)", tensor.arrayData))
                 }
             }
-            for (name, tensor) in optimizer.shared.tensors.sorted(by: { $0.key < $1.key }) {
-                tensors.append(("shared.\(group).\(name)", tensor.arrayData))
+            for (name, tensor) in part.shared.tensors.sorted(by: { $0.key < $1.key }) {
+                tensors.append(("shared.\(number).\(name)", tensor.arrayData))
             }
         }
         let header = Header(
             version: version, settings: settings, dataHash: dataHash, progress: state.progress, step: state.rule.step,
-            optimizerSteps: state.rule.optimizers.map(\.step),
-            numbers: state.rule.optimizers.map { $0.slots.map(\.numbers) },
-            shared: state.rule.optimizers.map(\.shared.numbers))
+            optimizerSteps: state.rule.parts.map(\.step), numbers: state.rule.parts.map { $0.slots.map(\.numbers) },
+            shared: state.rule.parts.map(\.shared.numbers))
         let text = String(decoding: try encoder.encode(header), as: UTF8.self)
         try SafeTensors.write(SafeTensorsFile(tensors: tensors, metadata: [key: text]).sealed(), to: path)
     }
@@ -116,32 +114,7 @@ enum StateFile {
         _ file: SafeTensorsFile, path: String, into fresh: TrainingState, rule: UpdateRule, settings: TrainingSettings,
         dataHash: String
     ) throws -> TrainingState {
-        func fault(_ problem: String, _ advice: String) -> InterchangeError {
-            InterchangeError(path: path, problem: problem, advice: advice)
-        }
-        guard let text = file.metadata[key] else {
-            throw fault("is no training checkpoint", "Give the checkpoint folder of a run of descent train")
-        }
-        struct Version: Decodable { var version: Int }
-        let data = Data(text.utf8)
-        guard let found = try? decoder.decode(Version.self, from: data), found.version == version,
-            let header = try? decoder.decode(Header.self, from: data)
-        else { throw fault("is a checkpoint of another version of Descent", "Discard it, and start the run again") }
-        guard file.isIntact else {
-            throw fault(
-                "is a damaged checkpoint: its checksum is not that of its content",
-                "Discard it, and start the run again")
-        }
-        var (stored, given) = (header.settings, settings)
-        // A longer time limit is what a run is resumed with.
-        (stored.timeLimit, given.timeLimit) = (nil, nil)
-        guard stored == given else {
-            throw fault("is a checkpoint of a run with other settings", "Resume with the same arguments")
-        }
-        guard header.dataHash == dataHash else {
-            throw fault(
-                "is a checkpoint of other data (hash \(header.dataHash), now \(dataHash))", "Resume with the same data")
-        }
+        let header = try Self.header(of: file, path: path, settings: settings, dataHash: dataHash)
         let reader = Reader(file: file, path: path)
         var state = fresh
         let parameters = fresh.network.parameters
@@ -151,36 +124,72 @@ enum StateFile {
         state.network.buffers = buffers.replacing(
             try buffers.values.enumerated().map { try reader.tensor("buffer.\($0)", like: $1) })
         state.rule.step = header.step
-        state.rule.slow = try reader.list("slow", like: parameters.values)
-        state.rule.average = try reader.list("average", like: parameters.values)
-        let groups = fresh.rule.optimizers.count
-        guard header.optimizerSteps.count == groups, header.numbers.count == groups, header.shared.count == groups
+        let count = fresh.rule.parts.count
+        guard header.optimizerSteps.count == count, header.numbers.count == count, header.shared.count == count
         else {
-            throw fault("is a checkpoint of another optimizer", "Resume with the same arguments")
+            throw fault(path, "is a checkpoint of another optimizer", "Resume with the same arguments")
         }
-        for group in header.optimizerSteps.indices {
-            var optimizer = OptimizerState()
-            optimizer.step = header.optimizerSteps[group]
-            optimizer.shared.numbers = header.shared[group]
-            optimizer.slots = header.numbers[group].map { numbers in
+        var parts = header.optimizerSteps.indices.map { number in
+            var part = OptimizerState()
+            part.step = header.optimizerSteps[number]
+            part.shared.numbers = header.shared[number]
+            part.slots = header.numbers[number].map { numbers in
                 var slot = Slot()
                 slot.numbers = numbers
                 return slot
             }
-            state.rule.optimizers[group] = optimizer
+            return part
         }
-        try reader.addSlots(&state.rule.optimizers, device: parameters.values.first?.device ?? .cpu)
+        try reader.addSlots(&parts, device: parameters.values.first?.device ?? .cpu)
+        state.rule.parts = parts
         let template = StateTemplate(
             rule, parameters: parameters.values, assignment: fresh.rule.assignment)
         if let problem = template.fault(state.rule, parameters.values) {
-            throw fault("is a checkpoint of another optimizer: \(problem)", "Resume with the same arguments")
+            throw fault(path, "is a checkpoint of another optimizer: \(problem)", "Resume with the same arguments")
         }
         let isOrdered = header.step <= header.progress.batches && header.optimizerSteps.allSatisfy { $0 <= header.step }
         guard header.progress.isPossible, isOrdered else {
-            throw fault("is a damaged checkpoint", "Discard it, and start the run again")
+            throw fault(path, "is a damaged checkpoint", "Discard it, and start the run again")
         }
         state.progress = header.progress
         return state
+    }
+
+    private static func fault(_ path: String, _ problem: String, _ advice: String) -> InterchangeError {
+        InterchangeError(path: path, problem: problem, advice: advice)
+    }
+
+    /// The header of a checkpoint that is whole, and of this run and these data.
+    private static func header(
+        of file: SafeTensorsFile, path: String, settings: TrainingSettings, dataHash: String
+    ) throws -> Header {
+        guard let text = file.metadata[key] else {
+            throw fault(path, "is no training checkpoint", "Give the checkpoint folder of a run of descent train")
+        }
+        struct Version: Decodable { var version: Int }
+        let data = Data(text.utf8)
+        guard let found = try? decoder.decode(Version.self, from: data), found.version == version,
+            let header = try? decoder.decode(Header.self, from: data)
+        else {
+            throw fault(path, "is a checkpoint of another version of Descent", "Discard it, and start the run again")
+        }
+        guard file.isIntact else {
+            throw fault(
+                path, "is a damaged checkpoint: its checksum is not that of its content",
+                "Discard it, and start the run again")
+        }
+        var (stored, given) = (header.settings, settings)
+        // A longer time limit is what a run is resumed with.
+        (stored.timeLimit, given.timeLimit) = (nil, nil)
+        guard stored == given else {
+            throw fault(path, "is a checkpoint of a run with other settings", "Resume with the same arguments")
+        }
+        guard header.dataHash == dataHash else {
+            throw fault(
+                path, "is a checkpoint of other data (hash \(header.dataHash), now \(dataHash))",
+                "Resume with the same data")
+        }
+        return header
     }
 
     private struct Reader {
@@ -202,23 +211,18 @@ enum StateFile {
             return Tensor(array).to(device: other.device)
         }
 
-        func list(_ name: String, like others: [Tensor]) throws -> [Tensor] {
-            guard arrays["\(name).0"] != nil else { return [] }
-            return try others.enumerated().map { try tensor("\(name).\($0)", like: $1) }
-        }
-
-        func addSlots(_ optimizers: inout [OptimizerState], device: Device) throws {
+        func addSlots(_ states: inout [OptimizerState], device: Device) throws {
             for (name, array) in file.tensors {
                 let parts = name.split(separator: ".", maxSplits: 3).map(String.init)
                 let tensor = { Tensor(array).to(device: device) }
-                if parts.count == 4, parts[0] == "slot", let group = Int(parts[1]), let index = Int(parts[2]),
-                    optimizers.indices.contains(group), optimizers[group].slots.indices.contains(index)
+                if parts.count == 4, parts[0] == "slot", let number = Int(parts[1]), let index = Int(parts[2]),
+                    states.indices.contains(number), states[number].slots.indices.contains(index)
                 {
-                    optimizers[group].slots[index].tensors[parts[3]] = tensor()
-                } else if parts.first == "shared", parts.count >= 3, let group = Int(parts[1]),
-                    optimizers.indices.contains(group)
+                    states[number].slots[index].tensors[parts[3]] = tensor()
+                } else if parts.first == "shared", parts.count >= 3, let number = Int(parts[1]),
+                    states.indices.contains(number)
                 {
-                    optimizers[group].shared.tensors[parts[2...].joined(separator: ".")] = tensor()
+                    states[number].shared.tensors[parts[2...].joined(separator: ".")] = tensor()
                 }
             }
         }

@@ -168,7 +168,7 @@ struct Experiment: Codable {
         return name.isEmpty ? "comparison" : name
     }
 
-    private static func reason(_ error: any Error) -> String {
+    static func reason(_ error: any Error) -> String {
         switch error {
         case DecodingError.keyNotFound(let key, _): "'\(key.stringValue)' is missing"
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
@@ -198,21 +198,28 @@ struct Experiment: Codable {
             merged = merged.merged(with: .object(["penalty": .object(["settings": lambda])]))
         }
         merged = merged.merged(with: .object(["seed": .value(.number(Double(seed)))]))
+        return try merged.trainingSettings(of: "method '\(method.name)'")
+    }
+}
+
+extension SettingTree {
+    /// The settings of a training run that have these names and values.
+    ///
+    /// - Throws: `DataError` for names that a run's settings do not have, which a decoder passes over.
+    func trainingSettings(of subject: String) throws -> TrainingSettings {
+        let advice = "Settings have the names and values of a run's config.json"
         do {
-            let made = try JSONDecoder().decode(TrainingSettings.self, from: JSONEncoder().encode(merged))
+            let made = try JSONDecoder().decode(TrainingSettings.self, from: JSONEncoder().encode(self))
             let known = try JSONDecoder().decode(SettingTree.self, from: JSONEncoder().encode(made))
-            if let stray = merged.firstName(missingIn: known, of: made) {
+            if let stray = firstName(missingIn: known, of: made) {
                 throw DataError(
-                    subject: "method '\(method.name)'", problem: "there is no setting '\(stray.name)'\(stray.hint)",
-                    advice: "Settings have the names and values of a run's config.json")
+                    subject: subject, problem: "there is no setting '\(stray.name)'\(stray.hint)", advice: advice)
             }
             return made
         } catch let error as DataError {
             throw error
         } catch {
-            throw DataError(
-                subject: "method '\(method.name)'", problem: Self.reason(error),
-                advice: "Settings have the names and values of a run's config.json")
+            throw DataError(subject: subject, problem: Experiment.reason(error), advice: advice)
         }
     }
 }

@@ -11,14 +11,15 @@ import Proximal
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "Lists data sets, losses, formulations, penalties, optimizers, schedules and networks.",
+        abstract:
+            "Lists data sets, losses, formulations, penalties, optimizers, transformations, schedules and networks.",
         discussion: """
             descent list optimizers --json   hyperparameters with ranges and defaults, capabilities, citations
             descent list networks --json     sizes with ranges and defaults
             """)
 
     enum Catalogue: String, ExpressibleByArgument, CaseIterable {
-        case datasets, losses, formulations, penalties, optimizers, schedules, networks, all
+        case datasets, losses, formulations, penalties, optimizers, transformations, schedules, networks, all
     }
 
     @Argument(help: "What to list.") var catalogue = Catalogue.all
@@ -60,6 +61,9 @@ struct ListCommand: ParsableCommand {
             try OptimizerCatalogue.all.map {
                 try entry($0, capabilities: OptimizerCatalogue.capabilities(of: $0).map(\.rawValue))
             }
+        case .transformations:
+            try TransformationCatalogue.before.all.map { try entry($0, capabilities: ["--before"]) }
+                + TransformationCatalogue.after.all.map { try entry($0, capabilities: ["--after"]) }
         case .schedules: try ScheduleCatalogue.all.map { try entry($0) }
         case .networks: try ArchitectureCatalogue.all.map { try entry($0) }
         case .all: []

@@ -142,7 +142,9 @@ struct TrainCommand: ParsableCommand {
 
     private func settings() throws -> TrainingSettings {
         if let config {
-            return try JSONDecoder().decode(ConfigFile.self, from: Data(InputFile.bytes(config))).training
+            struct Stored: Decodable { var training: SettingTree }
+            return try JSONDecoder().decode(Stored.self, from: Data(InputFile.bytes(config)))
+                .training.trainingSettings(of: config)
         }
         var settings = TrainingSettingsBuilder(
             network: network, optimization: optimization, structure: structure, validation: data.validation,
@@ -159,7 +161,7 @@ struct TrainCommand: ParsableCommand {
 }
 
 /// The config.json of a training run.
-struct ConfigFile: Codable {
+struct ConfigFile: Encodable {
     var command: [String]
     var version: String
     var torch: String
@@ -244,8 +246,9 @@ struct TrainingSession {
         let head = settings.head.map {
             " with a \($0.solves == .never ? "two-layer" : "convex") head of \($0.units) units"
         }
+        let around = (settings.before ?? []).map(\.text) + [settings.optimizer] + (settings.after ?? []).map(\.text)
         Console.note(
-            "\(settings.model)\(head ?? ""), \(settings.optimizer), batches of \(settings.batch), "
+            "\(settings.model)\(head ?? ""), \(around.joined(separator: " → ")), batches of \(settings.batch), "
                 + "\(Runtime.threads) threads on \(options.device)")
     }
 

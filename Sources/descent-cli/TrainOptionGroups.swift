@@ -27,6 +27,8 @@ struct Assignment: ExpressibleByArgument {
 struct OverrideArgument: ExpressibleByArgument {
     var parameters: String
     var assignment: Assignment
+    /// What `before` or `after` names.
+    var transformation: NamedSettings?
 
     init?(argument: String) {
         let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -34,6 +36,9 @@ struct OverrideArgument: ExpressibleByArgument {
             return nil
         }
         (parameters, self.assignment) = (String(parts[0]), assignment)
+        guard ["before", "after"].contains(assignment.name) else { return }
+        transformation = try? NamedSettings(text: assignment.value.text, among: TransformationCatalogue.all)
+        if transformation == nil { return nil }
     }
 
     /// One override for each pattern, in the order of their first arguments.
@@ -45,6 +50,9 @@ struct OverrideArgument: ExpressibleByArgument {
             let name = one.assignment.name
             if name == "optimizer" {
                 result[index].optimizer = one.assignment.value.text
+            } else if let transformation = one.transformation {
+                let chain = name == "before" ? \ParameterOverride.before : \.after
+                result[index][keyPath: chain] = (result[index][keyPath: chain] ?? []) + [transformation]
             } else if name == "penalty" {
                 result[index].penalty = one.assignment.value.text
             } else if name.hasPrefix("penalty.") {
@@ -106,7 +114,8 @@ struct OptimizationOptions: ParsableArguments {
             A setting of the optimizer for some parameters, by a name with * and ?, or vectors, all with fewer than two \
             dimensions: '*.bias:lr=0.1', 'vectors:weight_decay=0'. The first that matches a parameter counts. With \
             'NAME:optimizer=sgd' they have that optimizer, and none of the settings of the others; with 'NAME:penalty=none' \
-            no penalty, with 'NAME:penalty.lambda=1e-4' another strength. Again for each.
+            no penalty, with 'NAME:penalty.lambda=1e-4' another strength; 'NAME:before=clip_norm(1)' and 'NAME:after=ema' \
+            are theirs alone. Again for each.
             """,
             valueName: "parameters:name=value"))
     var overrides: [OverrideArgument] = []
@@ -139,23 +148,45 @@ struct OptimizationOptions: ParsableArguments {
     var accumulate = 1
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Bound on the norm of all gradients.", valueName: "number"))
+        help: ArgumentHelp(
+            """
+            What is done to gradients before the optimizer, as 'clip_norm(1.0)' or 'sam(rho=0.1)': see descent list \
+            transformations. Again for each, in their order.
+            """, valueName: "name(value)"),
+        transform: { try NamedSettings(text: $0, among: TransformationCatalogue.before.all) })
+    var before: [NamedSettings] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "What is done to parameters behind the optimizer, as 'ema(0.999)'. Again for each, in their order.",
+            valueName: "name(value)"),
+        transform: { try NamedSettings(text: $0, among: TransformationCatalogue.after.all) })
+    var after: [NamedSettings] = []
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Bound on the norm of all gradients: --before clip_norm, last.", valueName: "number"))
     var clipNorm: Double?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("Bound on each gradient element.", valueName: "number"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Bound on each gradient element: --before clip_value, last.", valueName: "number"))
     var clipValue: Double?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Decay of an exponential average of the weights, which is evaluated.", valueName: "share"))
+        help: ArgumentHelp(
+            "Decay of an exponential average of the weights, which is evaluated: --after ema, last.", valueName: "share"
+        ))
     var average: Double?
 
-    @Flag(help: "Slow weights: every 5 steps half way to the fast ones.")
+    @Flag(help: "Slow weights: every 5 steps half way to the fast ones: --after lookahead, first.")
     var lookahead = false
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Radius of sharpness-aware minimisation; twice the work.", valueName: "number"))
+        help: ArgumentHelp(
+            "Radius of sharpness-aware minimisation; twice the work: --before sam, first.", valueName: "number"))
     var sam: Double?
 
     @Option(
@@ -182,6 +213,23 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Latest checkpoints to keep.", valueName: "number"))
     var keep = 1
+
+    /// What is done to gradients, the short forms in their places; nil for nothing.
+    var gradientTransformations: [NamedSettings]? {
+        var all = sam.map { [NamedSettings("sam", settings: ["rho": .number($0)])] } ?? []
+        all += before
+        if let clipNorm { all.append(NamedSettings("clip_norm", settings: ["max_norm": .number(clipNorm)])) }
+        if let clipValue { all.append(NamedSettings("clip_value", settings: ["clip_value": .number(clipValue)])) }
+        return all.isEmpty ? nil : all
+    }
+
+    /// What is done to parameters, the short forms in their places; nil for nothing.
+    var parameterTransformations: [NamedSettings]? {
+        var all = lookahead ? [NamedSettings("lookahead")] : []
+        all += after
+        if let average { all.append(NamedSettings("ema", settings: ["decay": .number(average)])) }
+        return all.isEmpty ? nil : all
+    }
 
     func validate() throws {
         func require(_ holds: Bool, _ text: String) throws { if !holds { throw ValidationError(text) } }
@@ -256,11 +304,11 @@ struct StructureOptions: ParsableArguments {
         }
     }
 
-    var setting: PenaltySetting? {
+    var setting: NamedSettings? {
         guard let penalty else { return nil }
         var settings = Assignment.dictionary(penaltySet)
         if let strength { settings["lambda"] = .number(strength) }
-        return PenaltySetting(penalty.replacing("-", with: "_"), settings: settings)
+        return NamedSettings(penalty.replacing("-", with: "_"), settings: settings)
     }
 
     var target: SparsityTarget? { targetSparsity.map { SparsityTarget($0, perLayer: perLayer) } }
@@ -294,10 +342,8 @@ struct TrainingSettingsBuilder {
         settings.steps = optimization.steps
         settings.batch = optimization.batch
         settings.accumulation = optimization.accumulate
-        settings.clipping = optimization.clipNorm.map { .norm($0) } ?? optimization.clipValue.map { .value($0) }
-        settings.averageDecay = optimization.average
-        settings.lookahead = optimization.lookahead ? Lookahead() : nil
-        settings.sharpnessRadius = optimization.sam
+        settings.before = optimization.gradientTransformations
+        settings.after = optimization.parameterTransformations
         settings.augmentation.cropPadding = optimization.crop
         settings.augmentation.flips = optimization.flip
         settings.evaluationInterval = optimization.evaluateEvery

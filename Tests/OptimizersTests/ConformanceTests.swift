@@ -48,17 +48,17 @@ struct ConformanceTests {
 
     static func step(
         _ optimizer: any Optimizer, _ x: inout [Tensor], _ state: inout OptimizerState, _ problem: Quadratic
-    ) {
+    ) throws {
         if let closure = optimizer as? any ClosureOptimizer {
-            closure.step(&x, state: &state, evaluate: problem.evaluate)
+            try closure.step(&x, start: problem.evaluate(x), state: &state, evaluate: problem.evaluate)
         } else {
             optimizer.step(&x, gradients: problem.evaluate(x).gradients, state: &state)
         }
     }
 
-    static func run(_ optimizer: any Optimizer, _ problem: Quadratic, steps: Int) -> [Tensor] {
+    static func run(_ optimizer: any Optimizer, _ problem: Quadratic, steps: Int) throws -> [Tensor] {
         var (x, state) = (problem.start, OptimizerState())
-        for _ in 0..<steps { step(optimizer, &x, &state, problem) }
+        for _ in 0..<steps { try step(optimizer, &x, &state, problem) }
         return optimizer.evaluationParameters(x, state: state)
     }
 
@@ -66,15 +66,15 @@ struct ConformanceTests {
     func converges(name: String) throws {
         let problem = Quadratic()
         let first = problem.evaluate(problem.start).loss
-        let x = Self.run(try Self.tuned(name), problem, steps: 600)
+        let x = try Self.run(try Self.tuned(name), problem, steps: 600)
         #expect(problem.evaluate(x).loss < 0.02 * first, "\(name): \(problem.evaluate(x).loss) of \(first)")
     }
 
     @Test("Single precision follows double precision", arguments: names)
     func precision(name: String) throws {
         let optimizer = try Self.tuned(name)
-        let double = Self.run(optimizer, Quadratic(), steps: 5)
-        let single = Self.run(optimizer, Quadratic(.float32), steps: 5)
+        let double = try Self.run(optimizer, Quadratic(), steps: 5)
+        let single = try Self.run(optimizer, Quadratic(.float32), steps: 5)
         #expect(single.allSatisfy { $0.dtype == .float32 })
         // Where a sign or the order of eigenvalues decides, one rounding may move a weight by a whole step.
         let tolerance = ["lion", "rprop", "soap"].contains(name) ? 0.1 : 2e-3
@@ -86,7 +86,7 @@ struct ConformanceTests {
         let optimizer = try Self.tuned(name)
         let problem = Quadratic()
         var (x, state) = (problem.start, OptimizerState())
-        for _ in 0..<4 { Self.step(optimizer, &x, &state, problem) }
+        for _ in 0..<4 { try Self.step(optimizer, &x, &state, problem) }
         // Only names, numbers and bytes survive a checkpoint.
         var copy = OptimizerState()
         copy.step = state.step
@@ -94,8 +94,8 @@ struct ConformanceTests {
         copy.shared = Self.roundTrip(state.shared)
         var y = x.map { Tensor($0.doubles(), shape: $0.shape) }
         for _ in 0..<4 {
-            Self.step(optimizer, &x, &state, problem)
-            Self.step(optimizer, &y, &copy, problem)
+            try Self.step(optimizer, &x, &state, problem)
+            try Self.step(optimizer, &y, &copy, problem)
         }
         for (a, b) in zip(x, y) { #expect(a.doubles() == b.doubles()) }
     }
@@ -118,9 +118,9 @@ struct ConformanceTests {
         var (x, y) = (problem.start, Array(problem.start.reversed()))
         var (a, b) = (OptimizerState(), OptimizerState())
         for _ in 0..<5 {
-            Self.step(optimizer, &x, &a, problem)
+            try Self.step(optimizer, &x, &a, problem)
             if let closure = optimizer as? any ClosureOptimizer {
-                closure.step(&y, state: &b, evaluate: swapped)
+                try closure.step(&y, start: swapped(y), state: &b, evaluate: swapped)
             } else {
                 optimizer.step(&y, gradients: swapped(y).gradients, state: &b)
             }
@@ -135,7 +135,7 @@ struct ConformanceTests {
         var (x, state) = (problem.start, OptimizerState())
         for _ in 0..<3 {
             let (before, numbers) = (x, x.map { $0.doubles() })
-            Self.step(optimizer, &x, &state, problem)
+            try Self.step(optimizer, &x, &state, problem)
             for (tensor, expected) in zip(before, numbers) { #expect(tensor.doubles() == expected) }
         }
     }

@@ -87,7 +87,7 @@ struct IdentificationRun {
         var rule = UpdateRule(optimizer)
         rule.groups[0].regularisation = Regularisation(problem.penalty)
         var parameters = [Tensor.zeros([5, 40], dtype: .float64)]
-        var state = UpdateRule.State(assignment: [[0]])
+        var state = rule.initialState([[0]])
         var random = RandomSource(seed)
         let starts = [Self.steps / 2, Self.steps * 3 / 4]
         let wanted = problem.support(problem.optimum)
@@ -231,7 +231,7 @@ struct RankTests {
         #expect(wanted == 3)
         var rule = UpdateRule(try OptimizerCatalogue.make("rmda", settings: ["lr": .number(0.3)]))
         rule.groups[0].regularisation = Regularisation(penalty)
-        var (parameters, state) = ([Tensor.zeros([12, 20], dtype: .float64)], UpdateRule.State(assignment: [[0]]))
+        var (parameters, state) = ([Tensor.zeros([12, 20], dtype: .float64)], rule.initialState([[0]]))
         var ranks: [Int] = []
         for step in 0..<3000 {
             let rows = (0..<32).map { _ in random.integer(1500) }

@@ -140,7 +140,8 @@ struct MutantTests {
                     return norm.isNaN ? .infinity : norm
                 }
                 if let closure = optimizer as? any ClosureOptimizer {
-                    closure.step(&parameters, state: &state, evaluate: TestFunction.softmax.evaluate)
+                    let function = TestFunction.softmax.evaluate
+                    try closure.step(&parameters, start: function(parameters), state: &state, evaluate: function)
                 } else if let penalty, let proximal = optimizer as? any ProximalOptimizer {
                     // The penalty is on the first of the two; the mistake is made there.
                     let gradients = try tensors(step.grad)

@@ -17,7 +17,7 @@ struct UpdateRuleTests {
 
     private func run(_ rule: UpdateRule, steps: Int = 12) throws -> (parameters: [Tensor], evaluated: [Tensor]) {
         var parameters = Self.start
-        var state = UpdateRule.State(assignment: try rule.assignment(["a.weight", "b.bias"], [[2], [1]]))
+        var state = rule.initialState(try rule.assignment(["a.weight", "b.bias"], [[2], [1]]))
         for _ in 0..<steps { _ = try rule.step(&parameters, state: &state, rate: { $0 }) { Self.evaluate($0) } }
         return (parameters, rule.evaluationParameters(parameters, state: state))
     }
@@ -28,70 +28,100 @@ struct UpdateRuleTests {
         try OptimizerCatalogue.make("sgd", settings: ["lr": .number(lr), "momentum": .number(momentum)])
     }
 
-    @Test("Clipping by norm scales all gradients together; by value it cuts each element")
-    func clipping() {
-        var gradients = [Tensor([3.0, 0.0]), Tensor([4.0])]
-        #expect(Clipping.norm(1).apply(&gradients) == 5)
-        let expected = [3.0, 0, 4].map { $0 / (5 + 1e-6) }
-        #expect(zip(numbers(gradients), expected).allSatisfy { abs($0 - $1) < 1e-15 })
-        gradients = [Tensor([3.0, -0.5]), Tensor([-4.0])]
-        Clipping.value(2).apply(&gradients)
-        #expect(numbers(gradients) == [2, -0.5, -2])
-        gradients = [Tensor([0.3])]
-        Clipping.norm(1).apply(&gradients)
-        #expect(numbers(gradients) == [0.3])
-    }
-
-    @Test("Lookahead follows a loop over plain numbers; with share 1 it is the optimizer itself")
-    func lookahead() throws {
+    @Test("Lookahead with share 1 is the optimizer itself")
+    func wholeWay() throws {
         var rule = UpdateRule(try descent(0.1))
         let plain = numbers(try run(rule).parameters)
-        rule.lookahead = Lookahead()
-        rule.lookahead?.share = 1
+        var lookahead = Lookahead()
+        lookahead.alpha = 1
+        rule.after = [lookahead]
         #expect(zip(numbers(try run(rule).parameters), plain).allSatisfy { abs($0 - $1) < 1e-14 })
-        rule.lookahead = Lookahead()
-        let found = numbers(try run(rule).parameters)
-        let (a, x0) = ([1.0, 4, 0.5], [3.0, -2, 5])
-        for i in 0..<3 {
-            var (fast, slow) = (x0[i], x0[i])
-            for step in 1...12 {
-                fast -= 0.1 * a[i] * (fast - 1)
-                if step % 5 == 0 {
-                    slow += 0.5 * (fast - slow)
-                    fast = slow
-                }
-            }
-            #expect(abs(found[i] - fast) < 1e-14)
-        }
     }
 
-    @Test("The exponential average follows a loop over plain numbers, and leaves the steps alone")
+    @Test("An average leaves the steps alone, and the last one of a chain is evaluated")
     func average() throws {
         var rule = UpdateRule(try descent(0.1))
         let plain = numbers(try run(rule).parameters)
-        rule.averageDecay = 0.9
-        let (parameters, evaluated) = try run(rule)
-        #expect(numbers(parameters) == plain)
-        var (x, mean) = (3.0, 0.0)
-        for step in 0..<12 {
-            x -= 0.1 * (x - 1)
-            mean = step == 0 ? x : 0.9 * mean + 0.1 * x
-        }
-        #expect(abs(numbers(evaluated)[0] - mean) < 1e-14)
+        var (slow, quick) = (ExponentialAverage(), ExponentialAverage())
+        (slow.decay, quick.decay) = (0.9, 0.5)
+        rule.after = [slow]
+        let (parameters, first) = try run(rule)
+        #expect(numbers(parameters) == plain && numbers(first) != plain)
+        rule.after = [quick, slow]
+        #expect(numbers(try run(rule).evaluated) == numbers(first))
+        rule.after = [slow, quick]
+        #expect(numbers(try run(rule).evaluated) != numbers(first))
     }
 
-    @Test("Sharpness-aware steps take the gradient at the ascended point")
-    func sharpness() throws {
-        var rule = UpdateRule(try descent(0.1))
-        rule.sharpnessRadius = 0.5
-        let found = numbers(try run(rule, steps: 1).parameters)
-        let (a, x) = ([1.0, 4, 0.5], [3.0, -2, 5])
-        let g = zip(a, x).map { $0 * ($1 - 1) }
-        let norm = g.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        for i in 0..<3 {
-            let ascended = x[i] + 0.5 * g[i] / (norm + 1e-12)
-            #expect(abs(found[i] - (x[i] - 0.1 * a[i] * (ascended - 1))) < 1e-14)
+    @Test("What is around a group leaves the others alone; around all groups it sees all")
+    func aroundGroups() throws {
+        func rule(_ change: (inout ParameterGroup) -> Void) throws -> UpdateRule {
+            var weights = ParameterGroup("weights", try descent(0.1)) { name, _ in name.hasSuffix("weight") }
+            change(&weights)
+            let biases = ParameterGroup("biases", try descent(0.1)) { name, _ in name.hasSuffix("bias") }
+            return UpdateRule(groups: [weights, biases])
         }
+        let plain = numbers(try run(try rule { _ in }).evaluated)
+        let cut = numbers(try run(try rule { $0.before = [ClipNorm()] }).evaluated)
+        #expect(cut[0] != plain[0] && cut[2] == plain[2])
+        let averaged = try run(try rule { $0.after = [ExponentialAverage()] })
+        #expect(numbers(averaged.parameters) == plain)
+        #expect(numbers(averaged.evaluated)[0] != plain[0] && numbers(averaged.evaluated)[2] == plain[2])
+        // The ball of a group's own sharpness lies in its own coordinates.
+        var sharp = SharpnessAware()
+        sharp.rho = 0.5
+        let found = numbers(try run(try rule { $0.before = [sharp] }, steps: 1).parameters)
+        let norm = (4.0 + 144).squareRoot()
+        #expect(abs(found[0] - (3 - 0.1 * (2 + 0.5 * 2 / norm))) < 1e-12 && found[2] == 5 - 0.1 * 0.5 * 4)
+    }
+
+    @Test("A gradient from elsewhere that is no number changes nothing")
+    func nonFiniteElsewhere() throws {
+        var rule = UpdateRule(try descent(0.1, momentum: 0.9))
+        rule.before = [WeightDecay(), SharpnessAware()]
+        rule.after = [Lookahead()]
+        var parameters = Self.start
+        var state = rule.initialState(try rule.assignment(["a", "b"], [[2], [1]]))
+        var calls = 0
+        let outcome = try rule.step(&parameters, state: &state, rate: { $0 }) { x in
+            calls += 1
+            return calls == 1 ? Self.evaluate(x) : (.nan, x.map { $0 * .nan })
+        }
+        #expect(outcome == nil && calls == 2 && numbers(parameters) == [3, -2, 5])
+        #expect(state.parts.allSatisfy { $0.step == 0 })
+    }
+
+    @Test("An error of the function reaches the caller, also from within a line search")
+    func errors() throws {
+        struct Stopped: Error {}
+        for name in ["sgd", "lbfgs"] {
+            let rule = UpdateRule(try OptimizerCatalogue.make(name))
+            var (parameters, calls) = (Self.start, 0)
+            var state = rule.initialState(try rule.assignment(["a", "b"], [[2], [1]]))
+            #expect(throws: Stopped.self, "\(name)") {
+                for _ in 0..<3 {
+                    _ = try rule.step(&parameters, state: &state, rate: { $0 }) { x in
+                        calls += 1
+                        if calls > 2 { throw Stopped() }
+                        return Self.evaluate(x)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("L-BFGS evaluates its start once")
+    func once() throws {
+        var optimizer = LBFGS()
+        (optimizer.maxIter, optimizer.lineSearchFn) = (1, "none")
+        let rule = UpdateRule(optimizer)
+        var (parameters, calls) = (Self.start, 0)
+        var state = rule.initialState(try rule.assignment(["a", "b"], [[2], [1]]))
+        _ = try rule.step(&parameters, state: &state, rate: { $0 }) { x in
+            calls += 1
+            return Self.evaluate(x)
+        }
+        #expect(calls == 1)
     }
 
     @Test("Groups step with their own optimizers; every parameter belongs to exactly one")
@@ -110,7 +140,7 @@ struct UpdateRuleTests {
     func nonFinite() throws {
         let rule = UpdateRule(try descent(0.1, momentum: 0.9))
         var parameters = Self.start
-        var state = UpdateRule.State(assignment: try rule.assignment(["a", "b"], [[2], [1]]))
+        var state = rule.initialState(try rule.assignment(["a", "b"], [[2], [1]]))
         let outcome = try rule.step(&parameters, state: &state, rate: { $0 }) { x in
             (.nan, x.map { Tensor.zeros(like: $0) })
         }

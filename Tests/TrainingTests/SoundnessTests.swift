@@ -46,7 +46,7 @@ struct SoundnessTests {
         var settings = resnet()
         settings.steps = 1
         let one = try tracked(settings)
-        settings.sharpnessRadius = 0.5
+        settings.before = [NamedSettings("sam", settings: ["rho": .number(0.5)])]
         #expect(try tracked(settings) == one)
         settings = resnet()
         (settings.optimizer, settings.optimizerSettings) = ("lbfgs", ["max_iter": .number(4)])
@@ -151,8 +151,7 @@ struct CheckpointDataTests {
         settings.modelSettings = ["hidden": .list([.number(5), .number(4)])]
         if optimizer == "shampoo" { settings.optimizerSettings["momentum"] = .number(0.5) }
         if optimizer == "sgd" { settings.optimizerSettings["momentum"] = .number(0.9) }
-        settings.averageDecay = 0.9
-        settings.lookahead = Lookahead()
+        settings.after = [NamedSettings("lookahead"), NamedSettings("ema", settings: ["decay": .number(0.9)])]
         try checkpoint(settings, data, path)
         let file = try SafeTensors.read(path)
         // As it is, the run goes on from it.

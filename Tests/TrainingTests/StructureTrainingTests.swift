@@ -19,7 +19,7 @@ struct StructureTrainingTests {
         _ optimizer: String = "ramda", lr: Double = 0.02, strength: Double = 0.01, epochs: Double = 6
     ) -> TrainingSettings {
         var settings = TrainingSettings.small(optimizer, lr: lr, epochs: epochs)
-        settings.penalty = PenaltySetting("group_lasso", settings: ["lambda": .number(strength)])
+        settings.penalty = NamedSettings("group_lasso", settings: ["lambda": .number(strength)])
         return settings
     }
 
@@ -185,7 +185,7 @@ struct StructureTrainingTests {
         #expect(text { $0.target = SparsityTarget(-0.1) }.contains("[0, 1)"))
         #expect(
             text {
-                $0.penalty = PenaltySetting("nuclear")
+                $0.penalty = NamedSettings("nuclear")
                 $0.target = SparsityTarget(0.5)
             }.contains("has no groups"))
         #expect(
@@ -195,7 +195,7 @@ struct StructureTrainingTests {
             }.contains("needs a penalty"))
         #expect(
             text {
-                $0.penalty = PenaltySetting("nuclear")
+                $0.penalty = NamedSettings("nuclear")
                 $0.overrides = [ParameterOverride("0.bias", penalty: "nuclear")]
             }.contains("is no matrix"))
         #expect(text { $0.overrides = [ParameterOverride("nothing", penalty: "l1")] }.contains("no parameter is left"))

@@ -69,14 +69,14 @@ struct TrainerTests {
 
     private static let resumable: [(String, TrainingSettings)] = {
         var averaged = TrainingSettings.small("adamw")
-        averaged.averageDecay = 0.95
-        averaged.clipping = .norm(1)
+        averaged.after = [NamedSettings("ema", settings: ["decay": .number(0.95)])]
+        averaged.before = [NamedSettings("clip_norm")]
         averaged.overrides = [ParameterOverride("vectors", optimizer: "sgd", settings: ["momentum": .number(0.9)])]
         averaged.schedule = "plateau"
         averaged.scheduleSettings = ["patience": .number(0)]
         var looking = TrainingSettings.small("sgd")
         looking.optimizerSettings["momentum"] = .number(0.9)
-        looking.lookahead = .init()
+        looking.after = [NamedSettings("lookahead")]
         looking.accumulation = 3
         looking.schedule = "one_cycle"
         var headed = TrainingSettings.small("dadapt_adam", lr: 1)
@@ -92,7 +92,7 @@ struct TrainerTests {
             "width": .number(8), "heads": .number(2), "layers": .number(1), "feed_forward": .number(8),
             "dropout": .number(0.2),
         ]
-        dropping.sharpnessRadius = 0.01
+        dropping.before = [NamedSettings("sam", settings: ["rho": .number(0.01)])]
         return [
             ("average, clipping and plateau", averaged), ("lookahead, accumulation, one cycle", looking),
             ("convex head", headed), ("dropout, averages of the optimizer, sharpness", dropping),
@@ -288,9 +288,9 @@ struct TrainerTests {
         #expect(text { $0.epochs = 1e300 }.contains("at most 1000000"))
         let clipped = text {
             $0.optimizer = "lbfgs"
-            $0.clipping = .norm(1)
+            $0.before = [NamedSettings("clip_norm")]
         }
-        #expect(clipped.contains("neither clipped nor sharpened"))
+        #expect(clipped.contains("nothing can be done to gradients"))
         let table = try made("teacher")
         var wrong = TrainingSettings.small()
         wrong.loss = .crossEntropy

@@ -46,18 +46,22 @@ public protocol FeatureNetwork: Module {
 /// The architectures by name.
 public enum ArchitectureCatalogue {
     /// All architectures.
-    public static let all: [any Architecture.Type] = [
-        TwoLayer.self, MLP.self, CNN.self, LeNet.self, VGG19.self, ResNet18.self, ResNet50.self, VisionTransformer.self,
-        LanguageModel.self, MaskedImageModel.self, SpeechSynthesis.self,
-    ]
+    public static var all: [any Architecture.Type] { catalogue.all.compactMap { $0 as? any Architecture.Type } }
+
+    /// The entries, to which a user's own may be added.
+    public static let catalogue = Catalogue<any Architecture>(
+        "network",
+        [
+            TwoLayer.self, MLP.self, CNN.self, LeNet.self, VGG19.self, ResNet18.self, ResNet50.self,
+            VisionTransformer.self,
+            LanguageModel.self, MaskedImageModel.self, SpeechSynthesis.self,
+        ])
 
     /// Creates an architecture with some settings; the others have their defaults.
     ///
     /// - Throws: `SettingError` with the nearest names, or with the range that a value is outside of.
     public static func make(_ name: String, settings: [String: SettingValue] = [:]) throws -> any Architecture {
-        let made = try Catalogue.make(name, settings: settings, among: all.map { $0 }, kind: "network")
-        guard let architecture = made as? any Architecture else { preconditionFailure("\(name) is no architecture") }
-        return architecture
+        try catalogue.make(name, settings: settings)
     }
 }
 

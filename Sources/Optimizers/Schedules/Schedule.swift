@@ -24,18 +24,21 @@ public protocol MetricSchedule: Schedule {
 /// The schedules by name.
 public enum ScheduleCatalogue {
     /// All schedules.
-    public static let all: [any Schedule.Type] = [
-        ConstantSchedule.self, StepSchedule.self, MultiStepSchedule.self, ExponentialSchedule.self,
-        PolynomialSchedule.self, LinearSchedule.self, CosineSchedule.self, InverseSquareRootSchedule.self,
-        OneCycleSchedule.self, WarmRestarts.self, EqualStages.self, Plateau.self,
-    ]
+    public static var all: [any Schedule.Type] { catalogue.all.compactMap { $0 as? any Schedule.Type } }
+
+    /// The entries, to which a user's own may be added.
+    public static let catalogue = Catalogue<any Schedule>(
+        "schedule",
+        [
+            ConstantSchedule.self, StepSchedule.self, MultiStepSchedule.self, ExponentialSchedule.self,
+            PolynomialSchedule.self, LinearSchedule.self, CosineSchedule.self, InverseSquareRootSchedule.self,
+            OneCycleSchedule.self, WarmRestarts.self, EqualStages.self, Plateau.self,
+        ])
 
     /// Creates a schedule with some settings; the others have their defaults.
     ///
     /// - Throws: `SettingError` with the nearest names, or with the range that a value is outside of.
     public static func make(_ name: String, settings: [String: SettingValue] = [:]) throws -> any Schedule {
-        let made = try Catalogue.make(name, settings: settings, among: all.map { $0 }, kind: "schedule")
-        guard let schedule = made as? any Schedule else { preconditionFailure("\(name) is no schedule") }
-        return schedule
+        try catalogue.make(name, settings: settings)
     }
 }

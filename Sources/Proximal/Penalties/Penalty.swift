@@ -60,11 +60,17 @@ public protocol GroupPenalty: ScaledPenalty {
 /// The penalties by name. A new penalty is one file and one line here.
 public enum PenaltyCatalogue {
     /// All penalties.
-    public static let all: [any Penalty.Type] = [
-        L1Penalty.self, SquaredL2Penalty.self, ElasticNetPenalty.self, GroupLassoPenalty.self,
-        SparseGroupLassoPenalty.self, NonNegativeGroupLassoPenalty.self, GroupMCPPenalty.self, NuclearNormPenalty.self,
-        BoxConstraint.self, SimplexConstraint.self, BallConstraint.self,
-    ]
+    public static var all: [any Penalty.Type] { catalogue.all.compactMap { $0 as? any Penalty.Type } }
+
+    /// The entries, to which a user's own may be added.
+    public static let catalogue = Catalogue<any Penalty>(
+        "penalty",
+        [
+            L1Penalty.self, SquaredL2Penalty.self, ElasticNetPenalty.self, GroupLassoPenalty.self,
+            SparseGroupLassoPenalty.self, NonNegativeGroupLassoPenalty.self, GroupMCPPenalty.self,
+            NuclearNormPenalty.self,
+            BoxConstraint.self, SimplexConstraint.self, BallConstraint.self,
+        ])
 
     /// What a penalty can do beyond its prox.
     public enum Capability: String, Sendable, CaseIterable {
@@ -89,9 +95,7 @@ public enum PenaltyCatalogue {
     ///
     /// - Throws: `SettingError` with the nearest names, or with the range that a value is outside of.
     public static func make(_ name: String, settings: [String: SettingValue] = [:]) throws -> any Penalty {
-        let made = try Catalogue.make(name, settings: settings, among: all.map { $0 }, kind: "penalty")
-        guard let penalty = made as? any Penalty else { preconditionFailure("\(name) is no penalty") }
-        return penalty
+        try catalogue.make(name, settings: settings)
     }
 }
 

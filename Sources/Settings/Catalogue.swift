@@ -1,0 +1,62 @@
+import Synchronization
+
+/// Types by name, open to a user's own: what is registered is known wherever a name is taken.
+///
+/// `Value` is what the entries make, as `any Optimizer`.
+public final class Catalogue<Value>: Sendable {
+    /// What an entry is, as in `optimizer`.
+    public let kind: String
+    private let types: Mutex<[any Configurable.Type]>
+
+    /// Creates a catalogue of types whose values are `Value`s.
+    public init(_ kind: String, _ types: [any Configurable.Type]) {
+        self.kind = kind
+        self.types = Mutex(types)
+    }
+
+    /// All entries, those of the package first.
+    public var all: [any Configurable.Type] { types.withLock { $0 } }
+
+    /// Makes a type known by its name.
+    ///
+    /// - Throws: `SettingError` for a type that makes something else, a name that is taken, and hyperparameters that
+    ///   are not those which the type reads and writes.
+    public func register(_ type: any Configurable.Type) throws {
+        let made = type.init()
+        guard made is Value else { throw SettingError(type.name, "is no \(kind)") }
+        let (listed, stored) = (Set(type.hyperparameters.map(\.name)), Set(try made.settings.keys))
+        if let stray = listed.symmetricDifference(stored).min() {
+            throw SettingError(
+                type.name,
+                listed.contains(stray)
+                    ? "lists the hyperparameter '\(stray)', which is none of its coding keys"
+                    : "has the coding key '\(stray)', which is not among its hyperparameters")
+        }
+        try types.withLock { types in
+            guard !types.contains(where: { $0.name == type.name }) else {
+                throw SettingError(type.name, "is the name of another \(kind)")
+            }
+            types.append(type)
+        }
+    }
+
+    /// The entry of a name, in which hyphens stand for underscores; nil where there is none.
+    public subscript(name: String) -> (any Configurable.Type)? {
+        // Command lines like hyphens, names of values underscores.
+        let spelled = String(name.map { $0 == "-" ? "_" : $0 })
+        return all.first { $0.name == name || $0.name == spelled }
+    }
+
+    /// Creates the entry of a name with some settings; the others have their defaults.
+    ///
+    /// - Throws: `SettingError` with the nearest names for an unknown entry or hyperparameter, or with the range that a
+    ///   value is outside of.
+    public func make(_ name: String, settings: [String: SettingValue] = [:]) throws -> Value {
+        guard let type = self[name] else {
+            throw SettingError(name, "is no \(kind)" + NearestNames.hint(for: name, among: all.map { $0.name }))
+        }
+        let made = try type.init(settings: settings)
+        guard let value = made as? Value else { preconditionFailure("\(name) is no \(kind)") }
+        return value
+    }
+}
