@@ -31,7 +31,7 @@ struct ArrayAssembly {
         dataset.classNames = context.encoding?.classNames ?? []
         guard let target else {
             guard !context.needsTarget else {
-                throw context.error("there are no labels for '\(features.name)'", "Name them with --target")
+                throw context.error("there are no labels for '\(features.name)'", "Name them with `target`")
             }
             return dataset
         }
@@ -89,7 +89,7 @@ struct ArrayAssembly {
             guard distinct <= 2 || distinct < numbers.count || context.encoding != nil else {
                 throw context.error(
                     "'\(name)' holds \(distinct) different values in \(numbers.count) rows, so no classes",
-                    "Ask for --task regression to predict numbers")
+                    "Ask for `task` regression to predict numbers")
             }
             return
         }
@@ -97,7 +97,7 @@ struct ArrayAssembly {
         let fault = value < 0 ? "is negative" : "is no whole number"
         throw context.error(
             "label \(Datasets.name(of: value)) of '\(name)' in row \(index + 1) (counting from 1) \(fault)",
-            value < 0 ? "Number the classes from 0" : "Ask for --task regression to predict numbers")
+            value < 0 ? "Number the classes from 0" : "Ask for `task` regression to predict numbers")
     }
 
     private func requireFinite(_ features: Tensor) throws {

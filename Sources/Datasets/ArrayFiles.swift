@@ -30,7 +30,7 @@ enum ArrayFiles {
             guard let found = array(name) else {
                 throw context.error(
                     "it holds no array '\(name)' to predict, only \(listed(arrays.keys.sorted()))",
-                    "Name one of these with --target")
+                    "Name one of these with `target`")
             }
             target = (found.name, .unknown, found.array)
         } else {
@@ -41,7 +41,7 @@ enum ArrayFiles {
         if target == nil && context.needsTarget {
             throw context.error(
                 "it holds no array 'labels' or 'targets', only \(listed(arrays.keys.sorted()))",
-                "Add one, or name another with --target")
+                "Add one, or name another with `target`")
         }
         return try ArrayAssembly(
             context: context, features: FeatureArray(name: features.name, array: features.array), target: target
@@ -57,7 +57,7 @@ enum ArrayFiles {
         let found = context.target ?? beside.first { FileManager.default.fileExists(atPath: $0) }
         guard let labels = found else {
             guard !context.needsTarget else {
-                throw context.error("there is no file '\(beside[0])' with its labels", "Name one with --target")
+                throw context.error("there is no file '\(beside[0])' with its labels", "Name one with `target`")
             }
             return try ArrayAssembly(context: context, features: features, target: nil).dataset()
         }
@@ -74,7 +74,7 @@ enum ArrayFiles {
         guard let labels else {
             guard !context.needsTarget else {
                 throw context.error(
-                    "there is no labels-idx1 file beside these images", "Name one with --target, or copy it there")
+                    "there is no labels-idx1 file beside these images", "Name one with `target`, or copy it there")
             }
             return try ArrayAssembly(context: context, features: features, target: nil).dataset()
         }

@@ -56,14 +56,14 @@ extension Dataset {
         guard let labels, let first = labels.first, labels.allSatisfy({ $0 == first }) else { return }
         throw context.error(
             "all \(count) labels are '\(classNames[first])': a classifier needs two classes or more",
-            "Check that --target names the right one")
+            "Check that `target` names the right one")
     }
 
     /// A draw of `size` rows, each class in proportion.
     func drawn(_ size: Int, seed: UInt64) throws -> Dataset {
         guard (2...max(2, count)).contains(size), size <= count else {
             throw DataError(
-                "--subset", "\(counted(size, "row")) cannot be drawn from the \(counted(count, "row")) of '\(name)'",
+                "`subset`", "\(counted(size, "row")) cannot be drawn from the \(counted(count, "row")) of '\(name)'",
                 "Choose from 2 to \(count)")
         }
         guard let labels else { return rows(Split.drawn(size, of: count, seed: seed)) }

@@ -78,7 +78,7 @@ public struct Dataset: Sendable {
             ?? Split.random(count: count, fraction: fraction, seed: seed)
         guard parts.train.count > 1, !parts.held.isEmpty else {
             throw DataError(
-                "--validation \(fraction)",
+                "`validation` \(fraction)",
                 "leaves \(parts.train.count) of \(count) rows to train on and \(parts.held.count) to score",
                 "Choose a fraction that leaves two rows or more to train on and one to score")
         }

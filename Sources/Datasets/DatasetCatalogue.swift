@@ -74,8 +74,8 @@ public struct DatasetEntry: Sendable {
     func missing(_ folders: [String]) -> DataError {
         let advice =
             name == "fashion-mnist"
-            ? "Run scripts/bootstrap, or name the folder with --data FOLDER"
-            : "Put its four files, train-images-idx3-ubyte.gz and so on, there, or name the folder with --data FOLDER "
+            ? "Run scripts/bootstrap, or name the folder with `data`"
+            : "Put its four files, train-images-idx3-ubyte.gz and so on, there, or name the folder with `data` "
                 + "(scripts/bootstrap fetches fashion-mnist only)"
         return DataError(name, "its files are in none of the folders \(listed(folders))", advice)
     }

@@ -40,7 +40,7 @@ func loadData(_ request: DataRequest, searching folders: [String]) throws -> Loa
         test?.name(classes: names)
     }
     if let classes = request.classes {
-        let selection = try ClassSelection(classes, of: train, task: task, subject: "--classes")
+        let selection = try ClassSelection(classes, of: train, task: task, subject: "`classes`")
         train = try selection.applied(to: train)
         test = try test.map { try selection.applied(to: $0) }
     }

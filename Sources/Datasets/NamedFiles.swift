@@ -33,7 +33,7 @@ public struct NamedFiles: Sendable {
     func missing(_ folders: [String]) -> DataError {
         DataError(
             name, "\(listed(trainFiles)) are in none of the folders \(listed(folders))",
-            "Put one of them there, or name the folder with --data FOLDER")
+            "Put one of them there, or name the folder with `data`")
     }
 
     /// The file of test rows beside one of training rows, by its name.

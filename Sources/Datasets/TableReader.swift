@@ -125,14 +125,14 @@ struct TableReader {
         if let number = Int(asked), (1...columns.count).contains(number) { return number - 1 }
         throw context.error(
             "there is no column '\(asked)' to predict; the columns are \(listed(columns.map(\.name)))",
-            "Name one of these with --target, or give its number counting from 1")
+            "Name one of these with `target`, or give its number counting from 1")
     }
 
     private mutating func rowsWithTarget(_ column: CSVTable.Column) throws -> [Int] {
         guard let line = column.firstMissingLine else { return Array(0..<rowCount) }
         let count = column.missingCount
         guard count < rowCount else {
-            throw context.error("the target column '\(column.name)' is empty", "Name another with --target")
+            throw context.error("the target column '\(column.name)' is empty", "Name another with `target`")
         }
         notices.append(
             "\(counted(count, "row")) without a value of the target '\(column.name)' dropped (first in line \(line))")

@@ -19,7 +19,7 @@ struct TargetValues {
             guard asked != .regression else {
                 throw DataError(
                     path, "the \(title) holds text\(line), so it cannot be predicted as a number",
-                    "Correct it, or ask for --task classification")
+                    "Correct it, or ask for `task` classification")
             }
             return try textTask(asked: asked)
         }
@@ -39,13 +39,13 @@ struct TargetValues {
         guard distinct.count <= 2 || distinct.count < numbers.count else {
             throw DataError(
                 path, "the \(title) holds \(distinct.count) different texts in \(numbers.count) rows, so no classes",
-                "Name another with --target")
+                "Name another with `target`")
         }
         let isFew = Double(distinct.count) <= max(20, Double(numbers.count).squareRoot())
         if asked == nil && !isFew && 2 * numbers.count(where: { !$0.isNaN }) > numbers.count {
             throw DataError(
                 path, "the \(title) holds numbers but text\(line)",
-                "Correct it, or ask for --task classification")
+                "Correct it, or ask for `task` classification")
         }
         return (.classification, "the \(title) holds text (\(counted(distinct.count, "value"))): classification")
     }

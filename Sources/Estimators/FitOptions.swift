@@ -53,8 +53,8 @@ public struct FitOptions: Sendable {
     public var crossValidationElements = 5_000_000
     /// Folds of the cross-validation.
     public var folds = 5
-    /// Device name.
-    public var device = "cpu"
+    /// Where the solve runs.
+    public var device = Device.cpu
 
     /// Creates the default options.
     public init() {}

@@ -143,7 +143,7 @@ private final class TrainingRun {
         self.resume = resume
         watch = Stopwatch(elapsed: resume?.phases.values.reduce(0, +) ?? 0, phases: resume?.phases ?? [:])
         history = resume?.history ?? []
-        device = Device(options.device) ?? .cpu
+        device = options.device
         let (kept, heldOut) = try data.train.split(holding: options.validation ?? 0, seed: options.convex.seed)
         train = kept
         held = heldOut
@@ -178,7 +178,7 @@ private final class TrainingRun {
         guard size != 0, !size.isNaN, !(least..<greatest).contains(size) else { return }
         throw DataError(
             subject: data.train.name, problem: "the \(what) are too \(size < least ? "small" : "large") for \(dtype)",
-            advice: "Rescale them, standardise, or ask for double precision (--dtype float64)")
+            advice: "Rescale them, standardise, or ask for double precision (`precision` float64)")
     }
 
     /// Gates and networks from files must go with the data.
@@ -194,17 +194,17 @@ private final class TrainingRun {
                     problem: gates.isFinite
                         ? "they have \(gates.shape[0]) rows, but the data \(columns) columns\(bias)"
                         : "they hold NaN or infinity",
-                    advice: "Give one row for each column that is kept, and one for the bias unless --no-bias is given")
+                    advice: "Give one row for each column that is kept, and one for the bias where there is one")
             }
         case .given(let network):
             guard network.units > 0 else {
                 throw DataError(
-                    subject: "--patterns", problem: "the model has no hidden units, so it has no patterns",
+                    subject: "`patterns`", problem: "the model has no hidden units, so it has no patterns",
                     advice: "Take another model")
             }
             guard network.hidden.shape[0] == columns, network.outputs == outputs else {
                 throw DataError(
-                    subject: "--patterns",
+                    subject: "`patterns`",
                     problem: "the model has \(network.hidden.shape[0]) columns\(bias), and \(network.outputs) outputs, "
                         + "the data \(columns) and \(outputs)",
                     advice: "Take a model of the same columns, classes and kind of loss")

@@ -36,7 +36,7 @@ struct ReportBuilder {
             termination: solution.termination.rawValue,
             advice: solution.termination.explanation + (solution.termination.advice.isEmpty ? "" : " ")
                 + solution.termination.advice,
-            seed: options.convex.seed, dtype: "\(dtype)", device: options.device,
+            seed: options.convex.seed, dtype: "\(dtype)", device: "\(options.device)",
             threads: Runtime.threads, dataHash: data.train.hash, torch: Runtime.version, notices: [], path: [],
             history: [])
     }

@@ -18,11 +18,11 @@ struct TrainingDesign {
     init(_ train: Dataset, standardiser: Standardiser, options: FitOptions, dtype: DType, watch: Stopwatch) throws {
         source = try StandardisedColumns(
             train.features, standardiser: standardiser, dtype: dtype, appendsOnes: options.hasBias,
-            device: Device(options.device) ?? .cpu)
+            device: options.device)
         columns = source.shape[1]
         let tooLarge = DataError(
             subject: train.name, problem: "some values are too large for \(dtype)",
-            advice: "Rescale those columns or the target, or ask for double precision (--dtype float64)")
+            advice: "Rescale those columns or the target, or ask for double precision (`precision` float64)")
         guard columns > train.count else {
             space = nil
             x = try source.matrix()

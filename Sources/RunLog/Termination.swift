@@ -32,10 +32,10 @@ public enum Termination: String, Sendable, Codable, CaseIterable {
     public var advice: String {
         switch self {
         case .converged, .completed, .validationStalled: ""
-        case .iterationLimit: "Raise --max-iterations, or accept a looser --tolerance; the certificate states the gap."
-        case .timeLimit: "Raise --time-limit, or continue with --resume; the certificate states the gap."
-        case .nonFinite: "Standardise the data, use --dtype float64, or raise the penalty."
-        case .cancelled: "Continue with --resume."
+        case .iterationLimit: "Raise `maxIterations`, or accept a looser `tolerance`; the certificate states the gap."
+        case .timeLimit: "Raise `timeLimit`, or continue with `resume`; the certificate states the gap."
+        case .nonFinite: "Standardise the data, use `precision` float64, or raise the penalty."
+        case .cancelled: "Continue with `resume`."
         }
     }
 }

@@ -24,13 +24,12 @@ struct AlternatingTraining {
     /// Rows that solves use; nil for all.
     let rows: [Int]?
 
-    init(settings: TrainingSettings, head: ConvexHead, device: String, data: LoadedData, checkpoint: String?) throws {
-        let target = Device(device) ?? .cpu
+    init(settings: TrainingSettings, head: ConvexHead, device: Device, data: LoadedData, checkpoint: String?) throws {
         let architecture = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
         if head.solves != .never { try Self.check(try settings.rule()) }
         let schedule = try ScheduleCatalogue.make(settings.scheduleName, settings: settings.scheduleSettings)
         let watch = Stopwatch()
-        let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: target) }
+        let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: device) }
         let module = try architecture.network(input: problem.input, outputs: problem.outputs)
         guard let base = module as? any FeatureNetwork else {
             throw SettingError(settings.model, "has no features that a convex head could be solved on")
@@ -55,7 +54,7 @@ struct AlternatingTraining {
         }
         let rule = try settings.rule(lookups: Network.lookupNames(of: network))
         run = try StochasticTraining(
-            settings: settings, device: target, data: data, problem: problem, architecture: architecture,
+            settings: settings, device: device, data: data, problem: problem, architecture: architecture,
             module: network, rule: rule, schedule: schedule, trained: head.solves == .never ? nil : features,
             watch: watch, checkpoint: checkpoint)
     }

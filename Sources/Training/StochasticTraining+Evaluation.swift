@@ -133,7 +133,7 @@ extension StochasticTraining {
         guard loss.isFinite else {
             throw NonFiniteError(
                 description: "the loss over all training rows is no number behind step \(state.rule.step); lower the "
-                    + "learning rate, or bound gradients with --clip-norm")
+                    + "learning rate, or bound gradients with `clip_norm`")
         }
         let names = network.parameters.names
         let chosen = names.indices.filter { trained?.contains(names[$0]) ?? true }

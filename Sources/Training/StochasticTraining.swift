@@ -25,18 +25,17 @@ struct StochasticTraining {
     let announcement: [String]
     let loader: BatchLoader
 
-    init(settings: TrainingSettings, device: String, data: LoadedData, checkpoint: String?) throws {
-        let target = Device(device) ?? .cpu
+    init(settings: TrainingSettings, device: Device, data: LoadedData, checkpoint: String?) throws {
         let architecture = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
         let schedule = try ScheduleCatalogue.make(settings.scheduleName, settings: settings.scheduleSettings)
         // What cannot be had should not be found out behind the reading of the data.
         _ = try settings.rule()
         let watch = Stopwatch()
-        let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: target) }
+        let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: device) }
         let module = try architecture.network(input: problem.input, outputs: problem.outputs)
         let rule = try settings.rule(lookups: Network.lookupNames(of: module))
         try self.init(
-            settings: settings, device: target, data: data, problem: problem, architecture: architecture,
+            settings: settings, device: device, data: data, problem: problem, architecture: architecture,
             module: module, rule: rule, schedule: schedule, trained: nil, watch: watch, checkpoint: checkpoint)
     }
 
@@ -334,7 +333,7 @@ struct StochasticTraining {
         for (name, tensor) in network.parameters.pairs + network.buffers.pairs where !tensor.isFinite {
             throw NonFiniteError(
                 description: "'\(name)' holds what is no number at step \(state.rule.step); lower the learning rate, "
-                    + "or bound gradients with --clip-norm")
+                    + "or bound gradients with `clip_norm`")
         }
     }
 
@@ -345,6 +344,6 @@ struct StochasticTraining {
         return NonFiniteError(
             description: "the loss is no number at step \(state.rule.step + 1), batch \(batch) (rows \(rows), …); "
                 + "largest gradient norms: \(largest.isEmpty ? "not finite" : largest); "
-                + "lower the learning rate, or bound gradients with --clip-norm")
+                + "lower the learning rate, or bound gradients with `clip_norm`")
     }
 }

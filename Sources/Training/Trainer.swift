@@ -42,11 +42,11 @@ public struct NonFiniteError: Error, CustomStringConvertible {
 public struct Trainer {
     /// What to do.
     public var settings: TrainingSettings
-    /// Device name.
-    public var device: String
+    /// Where it runs.
+    public var device: Device
 
     /// Creates a trainer.
-    public init(settings: TrainingSettings = TrainingSettings(), device: String = "cpu") {
+    public init(settings: TrainingSettings = TrainingSettings(), device: Device = .cpu) {
         (self.settings, self.device) = (settings, device)
     }
 

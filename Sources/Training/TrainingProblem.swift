@@ -72,7 +72,7 @@ struct TrainingProblem {
             guard x.isFinite else {
                 throw DataError(
                     subject: set.name, problem: "some values are too large for \(dtype)",
-                    advice: "Rescale those columns, or ask for --dtype float64")
+                    advice: "Rescale those columns, or ask for `precision` float64")
             }
             if takesClasses {
                 return TrainingRows(x: x, y: Tensor(set.labels!.map(Int64.init)).to(device: device), data: set)

@@ -3,8 +3,22 @@ enum ErrorText {
     static func oneLine(_ error: any Error) -> String { oneLine(String(describing: error)) }
 
     static func oneLine(_ text: String) -> String {
-        let line = text.split(separator: "\n").first.map(String.init) ?? "failed"
+        let line = flags(text.split(separator: "\n").first.map(String.init) ?? "failed")
         let isMemory = line.contains("allocate memory") || line.contains("out of memory")
         return isMemory ? line + "; lower --batch or the network's sizes" : line
     }
+
+    /// A text of the library, in which settings stand in backticks, with the flags that set them: `timeLimit` becomes
+    /// --time-limit.
+    static func flags(_ text: String) -> String {
+        text.replacing(#/`([A-Za-z_]+)`/#) { match in
+            let name = String(match.1)
+            if let flag = unlike[name] { return flag }
+            return "--"
+                + name.map { $0.isUppercase ? "-" + $0.lowercased() : $0 == "_" ? "-" : String($0) }.joined()
+        }
+    }
+
+    /// Flags that are not called as their settings are.
+    private static let unlike = ["precision": "--dtype", "data": "--data FOLDER"]
 }

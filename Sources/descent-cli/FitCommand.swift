@@ -77,6 +77,7 @@ struct FitCommand: ParsableCommand {
         isFitted = true
         renderer.finish()
         trained.facts = Self.facts(report)
+        report.advice = ErrorText.flags(report.advice)
         let stopped: Set = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue]
         if stopped.contains(report.termination), latest == nil, resume == nil {
             // What a termination advises takes a checkpoint.
@@ -154,7 +155,7 @@ struct FitCommand: ParsableCommand {
         options.hasBias = model.bias
         if model.standardize == false { options.standardisation = Standardisation.none }
         options.validation = data.validation
-        options.device = solver.device
+        options.device = try solver.availableDevice()
         try model.applyPatterns(to: &options)
         if solver.preset == .paper {
             guard (model.loss ?? "squared") == "squared" else {
@@ -165,7 +166,6 @@ struct FitCommand: ParsableCommand {
             options.loss = "squared"
             if model.patterns == nil, model.gates == nil { options.patterns = .sampled(32) }
         }
-        try solver.checkDevice()
         if loaded.task == .regression, let name = model.loss, let loss = LossCatalogue.named(name),
             !type(of: loss).acceptsValues
         {

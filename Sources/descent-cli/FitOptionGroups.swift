@@ -293,12 +293,15 @@ struct SolverOptions: ParsableArguments {
         return settings
     }
 
-    func checkDevice() throws { try DeviceCheck.require(device) }
+    /// The device, which this machine has.
+    func availableDevice() throws -> Device { try Device.available(device) }
 }
 
-/// Whether this machine has a device.
-enum DeviceCheck {
-    static func require(_ device: String) throws {
+extension Device {
+    /// The device of a name.
+    ///
+    /// - Throws: `DataError` for what is no device, or none that this machine has.
+    static func available(_ device: String) throws -> Device {
         guard let wanted = Device(device) else {
             throw DataError(subject: "--device \(device)", problem: "is no device", advice: "Use cpu, cuda or cuda:1")
         }
@@ -308,6 +311,7 @@ enum DeviceCheck {
                 problem: "is not available (CUDA devices found: \(Runtime.cudaDeviceCount))",
                 advice: "Use --device cpu, or see descent doctor")
         }
+        return wanted
     }
 }
 

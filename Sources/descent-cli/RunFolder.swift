@@ -125,13 +125,13 @@ struct RunFolder {
 
     private var checkpointPath: String { path + "/checkpoint/state.safetensors" }
 
-    func readCheckpoint(_ dataHash: String, _ device: String, _ arguments: [String]) throws -> TrainingCheckpoint {
+    func readCheckpoint(_ dataHash: String, _ device: Device, _ arguments: [String]) throws -> TrainingCheckpoint {
         guard FileManager.default.fileExists(atPath: checkpointPath) else {
             throw DataError(
                 subject: path, problem: "holds no checkpoint to resume",
                 advice: "Only a run stopped by Ctrl-C or --time-limit leaves one; start it again without --resume")
         }
-        let contents = try CheckpointFile.read(checkpointPath, device: Device(device) ?? .cpu)
+        let contents = try CheckpointFile.read(checkpointPath, device: device)
         guard contents.dataHash == dataHash else {
             throw DataError(
                 subject: path, problem: "the checkpoint is of other data (hash \(contents.dataHash), now \(dataHash))",

@@ -121,15 +121,15 @@ struct TrainCommand: ParsableCommand {
 
     mutating func run() throws {
         if let threads = running.threads { Runtime.threads = threads }
-        try DeviceCheck.require(optimization.device)
+        let device = try Device.available(optimization.device)
         let settings = try self.settings()
         let loaded = try loadData(data.request(seed: running.seed))
         let folder = try RunFolder(path: running.out ?? "runs/" + RunFolder.safeName(loaded.train.name) + "-train")
         var isDone = false
         defer { if !isDone { folder.discardIfNew() } }
         let session = TrainingSession(
-            folder: folder, settings: settings, options: optimization, running: running, loaded: loaded,
-            source: data.source)
+            folder: folder, settings: settings, options: optimization, device: device, running: running,
+            loaded: loaded, source: data.source)
         let report = try session.run()
         isDone = true
         if running.json {
@@ -173,6 +173,7 @@ struct TrainingSession {
     let folder: RunFolder
     let settings: TrainingSettings
     let options: OptimizationOptions
+    let device: Device
     let running: RunOptions
     let loaded: LoadedData
     /// The data as they were named.
@@ -190,7 +191,7 @@ struct TrainingSession {
         var lastCheckpoint = Date()
         var final: (() throws -> Void)?
         var failure: (any Error)?
-        let trainer = Trainer(settings: settings, device: options.device)
+        let trainer = Trainer(settings: settings, device: device)
         let (trained, report) = try trainer.fit(loaded, resumingFrom: resume) { event in
             do {
                 // Only now are the settings known to be good: what an earlier run left goes no sooner.
@@ -249,7 +250,7 @@ struct TrainingSession {
         let around = (settings.before ?? []).map(\.text) + [settings.optimizer] + (settings.after ?? []).map(\.text)
         Console.note(
             "\(settings.model)\(head ?? ""), \(around.joined(separator: " → ")), batches of \(settings.batch), "
-                + "\(Runtime.threads) threads on \(options.device)")
+                + "\(Runtime.threads) threads on \(device)")
     }
 
     private static func facts(_ report: TrainingReport) -> [String: String] {

@@ -23,8 +23,8 @@ struct CatalogueTests {
         let text = fault(DataRequest(source: "fashion-mnist"), searching: ["/nowhere"])
         #expect(
             text == "fashion-mnist: its files are in none of the folders '/nowhere'. "
-                + "Run scripts/bootstrap, or name the folder with --data FOLDER.")
-        #expect(fault(DataRequest(source: "mnist"), searching: ["/nowhere"]).contains("--data FOLDER"))
+                + "Run scripts/bootstrap, or name the folder with `data`.")
+        #expect(fault(DataRequest(source: "mnist"), searching: ["/nowhere"]).contains("`data`"))
     }
 
     @Test(arguments: [

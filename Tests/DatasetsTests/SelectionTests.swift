@@ -32,9 +32,9 @@ struct SelectionTests {
     @Test func classesThatCannotBeChosenAreRefused() throws {
         let path = try archive()
         func faultOf(_ classes: [Int]) -> String { fault(DataRequest(source: path, classes: classes)) }
-        #expect(faultOf([0, 4]) == "--classes: there is no class 4. The classes are 0, 1, 2, 3.")
-        #expect(faultOf([1, 2, 1]).hasPrefix("--classes: class 1 is named twice."))
-        #expect(faultOf([1]).hasPrefix("--classes: a classifier needs two classes or more, not 1."))
+        #expect(faultOf([0, 4]) == "`classes`: there is no class 4. The classes are 0, 1, 2, 3.")
+        #expect(faultOf([1, 2, 1]).hasPrefix("`classes`: class 1 is named twice."))
+        #expect(faultOf([1]).hasPrefix("`classes`: a classifier needs two classes or more, not 1."))
         let named = try scratch.table("x,y\n1,a\n2,b\n3,c\n4,c\n")
         #expect(fault(DataRequest(source: named, classes: [0, 7])).contains("The classes are 0 'a', 1 'b', 2 'c'."))
         #expect(
@@ -57,7 +57,7 @@ struct SelectionTests {
         let path = try archive()
         #expect(
             fault(DataRequest(source: path, subset: 101))
-                == "--subset: 101 rows cannot be drawn from the 100 rows of 'a'. Choose from 2 to 100.")
+                == "`subset`: 101 rows cannot be drawn from the 100 rows of 'a'. Choose from 2 to 100.")
         #expect(fault(DataRequest(source: path, subset: 1)).contains("1 row cannot be drawn"))
     }
 

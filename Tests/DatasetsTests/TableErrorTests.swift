@@ -27,7 +27,7 @@ struct TableErrorTests {
         #expect(
             try faultOf("x,y\n" + rows)
                 == "t.csv: all 120 labels are 'a': a classifier needs two classes or more. "
-                + "Check that --target names the right one.")
+                + "Check that `target` names the right one.")
     }
 
     @Test func aMissingTargetColumnListsTheColumns() throws {
