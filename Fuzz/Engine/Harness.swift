@@ -38,7 +38,13 @@ enum Harness {
         check(again == program, "the program changed")
         guard Network.storedCount(of: program) < 100_000 else { return }
         for width in [5, 7, 10, 12, 32] {
-            _ = try? Network(program).output(Tensor.full([2, width], 0.5))
+            let (network, x) = (Network(program, dtype: .float64), Tensor.full([2, width], 0.5, dtype: .float64))
+            guard let output = try? network.output(x), output.isFinite, output.count > 0,
+                let smaller = try? Shrinking(network, input: .features(width))
+            else { continue }
+            guard let found = try? smaller.network.output(x) else { fatalError("what was cut does not run") }
+            let difference = (found - output).absolute().max().scalar
+            check(difference <= 1e-6 * max(1, output.absolute().max().scalar), "outputs moved by \(difference)")
         }
     }
 

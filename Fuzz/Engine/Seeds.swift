@@ -100,8 +100,7 @@ enum Seeds {
 
     static let training: TrainingRun = must {
         var settings = trainingSettings("mlp", ["hidden": .list([.number(3)])])
-        settings.averageDecay = 0.9
-        settings.lookahead = Lookahead()
+        settings.after = [NamedSettings("lookahead"), NamedSettings("ema")]
         let loaded = data(.regression, columns: 5)
         var file: SafeTensorsFile?
         try scratch { path in

@@ -34,7 +34,7 @@ struct ChannelAnalysis {
             axes[value] = shapes[value]!.map { Axis(ChannelSpace($0)) }
         }
         axes[0]?[0] = Axis(fixed: rows)
-        for (index, step) in program.steps.enumerated() { apply(step, index) }
+        for (index, step) in program.steps.enumerated() { follow(step, index) }
         for axis in axes[program.output] ?? [] { axis.freeze("they are the network's outputs") }
     }
 
@@ -69,6 +69,51 @@ struct ChannelAnalysis {
     ]
     private static let binary: Set<String> = ["add", "sub", "mul", "div", "maximum", "minimum"]
     private static let pools: Set<String> = ["max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"]
+
+    /// Applies the rule of a call, where the call is as layers make it and the rule accounts for the result.
+    private mutating func follow(_ step: Program.Step, _ index: Int) {
+        let results = step.results.compactMap(\.self)
+        // Nothing can be dealt out from or to a length of zero.
+        let isEmpty = (Program.reads(step) + results).contains { shape($0).contains(0) }
+        guard !isEmpty, isUsual(step) else { return opaque(step) }
+        apply(step, index)
+        for result in results where axes[result]?.map(\.count) != shape(result) { return opaque(step) }
+    }
+
+    /// Whether ranks and dimensions of a call's operands are those that its rule speaks of; others keep all channels.
+    private func isUsual(_ step: Program.Step) -> Bool {
+        guard let x = value(step, 0) else { return ["cat", "zeros", "full", "empty"].contains(step.name) }
+        let rank = shape(x).count
+        func isPlace(_ place: Int?) -> Bool { place.map { (-rank..<rank).contains($0) } ?? false }
+        switch step.name {
+        case let name where Self.elementwise.contains(name): return Program.reads(step).count == 1
+        case let name where Self.pools.contains(name): return rank == 4
+        case "linear": return rank >= 1 && self.rank(step, 1) == 2 && [nil, 1].contains(self.rank(step, 2))
+        case "conv1d", "conv2d", "conv_transpose2d":
+            let wanted = step.name == "conv1d" ? 3 : 4
+            return rank == wanted && self.rank(step, 1) == wanted && [nil, 1].contains(self.rank(step, 2))
+        case "batch_norm", "group_norm", "layer_norm":
+            let vectors = Program.reads(step).dropFirst().map { shape($0) }
+            let own = step.name == "layer_norm" ? nil : shape(x).dropFirst().first
+            return rank >= 2
+                && vectors.allSatisfy { own == nil ? shape(x).suffix($0.count) == $0[...] : $0 == [own!] }
+        case "permute": return ints(step, 1).count == rank && ints(step, 1).allSatisfy { isPlace($0) }
+        case "transpose": return isPlace(int(step, 1)) && isPlace(int(step, 2))
+        case "unsqueeze": return int(step, 1).map { (-rank - 1...rank).contains($0) } ?? false
+        case "select", "narrow", "slice": return isPlace(int(step, 1))
+        case "mean", "sum": return !ints(step, 1).isEmpty && ints(step, 1).allSatisfy { isPlace($0) }
+        case "embedding": return rank == 2
+        case "scaled_dot_product_attention": return (0..<3).allSatisfy { self.rank(step, $0) == 4 }
+        case "lstm", "gru":
+            return rank == 3
+                && Program.reads(step).dropFirst().allSatisfy { (1...3).contains(shape($0).count) }
+        default: return true
+        }
+    }
+
+    private func rank(_ step: Program.Step, _ position: Int) -> Int? {
+        value(step, position).map { shape($0).count }
+    }
 
     private mutating func apply(_ step: Program.Step, _ index: Int) {
         guard let result = step.results.first.flatMap({ $0 }) else { return }
@@ -211,8 +256,9 @@ struct ChannelAnalysis {
 
     private mutating func narrow(_ step: Program.Step, _ result: Int) {
         guard let x = value(step, 0), var own = axes[x], let place = int(step, 1) else { return opaque(step) }
-        own[place].freeze("some of them are picked out")
-        own[place] = Axis(fixed: shape(result)[place])
+        let positive = place < 0 ? place + own.count : place
+        own[positive].freeze("some of them are picked out")
+        own[positive] = Axis(fixed: shape(result)[positive])
         axes[result] = own
     }
 
@@ -227,10 +273,13 @@ struct ChannelAnalysis {
     }
 
     private mutating func concatenate(_ step: Program.Step, _ result: Int) {
-        guard case .values(let parts)? = step.arguments.first, let place = int(step, 1), let first = parts.first else {
+        guard case .values(let parts)? = step.arguments.first, let first = parts.first, let given = int(step, 1)
+        else { return opaque(step) }
+        let own = axes[first] ?? []
+        let place = given < 0 ? given + own.count : given
+        guard own.indices.contains(place), parts.allSatisfy({ axes[$0]?.count == own.count }) else {
             return opaque(step)
         }
-        let own = axes[first] ?? []
         for part in parts {
             for (dimension, axis) in (axes[part] ?? []).enumerated() {
                 if dimension == place {
@@ -266,6 +315,9 @@ struct ChannelAnalysis {
         else { return opaque(step) }
         let directions = weights.count / (4 * number(layers))
         // All layers and both directions have one hidden length, so that a unit goes from all or from none.
+        guard starts.allSatisfy({ shape($0).count == 3 }),
+            weights.indices.allSatisfy({ shape(weights[$0]).count == ($0 % 4 < 2 ? 2 : 1) })
+        else { return opaque(step) }
         let hidden = ChannelSpace(shape(starts[0])[2])
         if directions > 1 { hidden.freeze("they are joined with those of the other direction") }
         if number(layers) > 1 { hidden.freeze("recurrent layers on top of each other have one length") }

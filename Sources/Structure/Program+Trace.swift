@@ -37,7 +37,7 @@ extension Program {
             self.rows = rows
             x = Recording.sample(input, rows, network)
             let x = x
-            (output, calls) = OperatorTrace.recording { network(x) }
+            (output, calls) = try OperatorTrace.recording { try network.output(x) }
             known[x.identity] = 0
             for (index, tensor) in (network.parameters.values + network.buffers.values).enumerated() {
                 known[tensor.identity] = index + 1

@@ -73,7 +73,7 @@ public struct Program: Sendable, Equatable {
         (steps.flatMap { $0.results.compactMap(\.self) }.max() ?? parameters.count) + 1
     }
     /// Position of the parameter that a number stands for.
-    func parameter(_ value: Int) -> Int? { (1...parameters.count).contains(value) ? value - 1 : nil }
+    func parameter(_ value: Int) -> Int? { parameters.indices.contains(value - 1) ? value - 1 : nil }
 
     /// Numbers of the values that a call reads.
     static func reads(_ step: Step) -> [Int] {

@@ -49,9 +49,7 @@ extension Shrinking {
     /// Whether a reader's weight and bias are those of one call alone.
     private func isOwn(_ place: Place, _ analysis: ChannelAnalysis) -> Bool {
         var values = [place.parameter + 1]
-        if let reader = place.reader, reader.input >= 0, program.steps[reader.step].arguments.count > 2,
-            case .value(let bias) = program.steps[reader.step].arguments[2]
-        {
+        if let reader = place.reader, reader.input >= 0, let bias = program.steps[reader.step].bias {
             values.append(bias)
         }
         return values.allSatisfy { value in

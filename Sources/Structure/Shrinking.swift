@@ -53,14 +53,15 @@ public struct Shrinking {
 
     /// Shrinks a network as far as its structure allows without changing what it computes, up to rounding.
     ///
+    /// - Parameter factorises: whether matrices of low rank become two.
     /// - Throws: `TraceError` for networks that cannot be written down as a program.
-    public init(_ source: Network, input: InputShape) throws {
+    public init(_ source: Network, input: InputShape, factorises: Bool = true) throws {
         self.input = input
         let traced = try Program.tracing(source, input: input)
         (program, network) = (traced.program, traced.network)
         original = Dictionary(uniqueKeysWithValues: traced.program.parameters.map { ($0.name, $0.shape) })
         while try removeChannels() {}
-        factorise()
+        if factorises { factorise() }
     }
 
     /// Whether anything became smaller.
@@ -167,7 +168,7 @@ public struct Shrinking {
         for plan in plans where !plan.isKept {
             for (place, values) in zip(plan.candidate.places.filter({ $0.reader != nil }), plan.values) {
                 guard let step = place.reader?.step, values.contains(where: { $0 != 0 }) else { continue }
-                if case .value = program.steps[step].arguments[2] { continue }
+                if program.steps[step].bias != nil { continue }
                 if !missing.contains(where: { $0.step == step }) { missing.append((step, place.parameter)) }
             }
         }
@@ -175,6 +176,7 @@ public struct Shrinking {
             let weight = program.parameters[parameter]
             let like = network.tensor(weight.name)
             let number = insertParameter(weight.name + ".bias", Tensor.zeros(like: like, shape: [weight.shape[0]]))
+            if program.steps[step].arguments.count == 2 { program.steps[step].arguments.append(.none) }
             program.steps[step].arguments[2] = .value(number)
         }
         return !missing.isEmpty
@@ -250,7 +252,7 @@ public struct Shrinking {
         for (channel, value) in zip(channels, values) {
             sum = sum.adding(weight.rows(channel..<channel + 1).reshaped(outputs, -1).sum(1), scaledBy: value)
         }
-        guard case .value(let bias) = program.steps[reader].arguments[2] else { return }
+        guard let bias = program.steps[reader].bias else { return }
         let name = program.parameters[bias - 1].name
         let old = network.tensor(name)
         network.parameters[name] = (old.to(.float64) + sum).to(old.dtype)
@@ -309,8 +311,8 @@ public struct Shrinking {
         let axes = analysis.axes[result] ?? []
         func shorter(_ length: Program.Length, _ axis: Axis) -> Program.Length {
             switch length {
-            case .constant(let number) where number > 0: .constant(number / axis.count * left(axis))
-            case .rows(let factor): .rows(factor * left(axis) / axis.count)
+            case .constant(let number) where number > 0: .constant(number / max(1, axis.count) * left(axis))
+            case .rows(let factor): .rows(factor * left(axis) / max(1, axis.count))
             default: length
             }
         }
@@ -348,4 +350,12 @@ public struct Shrinking {
     }
 
     static let columns = "input.columns"
+}
+
+extension Program.Step {
+    /// The value that is added to the outputs of a linear map or a convolution; nil without one.
+    var bias: Int? {
+        guard arguments.count > 2, case .value(let number) = arguments[2] else { return nil }
+        return number
+    }
 }

@@ -166,10 +166,10 @@ struct PureOperatorTests {
         }
     }
 
-    @Test("Traced programs with numbers and words changed at random are refused or run, and end no process")
+    @Test("Traced programs with numbers and words changed at random are refused, or run and shrink to the same outputs")
     func mutated() throws {
         var random = RandomSource(77)
-        var (refused, ran) = (0, 0)
+        var (refused, ran, shrunk) = (0, 0, 0)
         for sample in Samples.all where !sample.testDescription.hasPrefix("resnet") {
             let traced = try Program.tracing(Samples.network(sample, seed: 1), input: sample.input)
             let text = String(decoding: try JSONEncoder().encode(traced.program), as: UTF8.self)
@@ -192,13 +192,78 @@ struct PureOperatorTests {
                 do {
                     let program = try decoded(changed.joined(separator: ","))
                     guard Network.storedCount(of: program) < 10_000_000 else { continue }
-                    _ = try Network(program, dtype: .float64).output(Samples.input(sample, rows: 2, seed: 3))
+                    let network = Self.thinned(Network(program, dtype: .float64), &random)
+                    let x = Samples.input(sample, rows: 2, seed: 3)
+                    let output = try network.output(x)
                     ran += 1
+                    guard output.isFinite, let smaller = try? Shrinking(network, input: sample.input) else { continue }
+                    let difference = (try smaller.network.output(x) - output).absolute().max().scalar
+                    #expect(difference <= 1e-8 * max(1, output.absolute().max().scalar), "\(changed)")
+                    shrunk += smaller.hasChanged ? 1 : 0
                 } catch {
                     refused += 1
                 }
             }
         }
-        #expect(refused > 300 && ran > 30, "\(refused) refused, \(ran) ran")
+        #expect(refused > 300 && ran > 30 && shrunk > 10, "\(refused) refused, \(ran) ran, \(shrunk) shrunk")
+    }
+
+    /// A network with some rows and columns of its matrices set to zero, so that there is something to cut.
+    private static func thinned(_ network: Network, _ random: inout RandomSource) -> Network {
+        var network = network
+        for (name, tensor) in network.parameters.pairs where tensor.rank >= 2 && !tensor.shape.contains(0) {
+            let dimension = random.integer(2)
+            let length = tensor.shape[dimension]
+            let mask = (0..<length).map { _ in random.uniform() < 0.4 ? 0.0 : 1 }
+            let shape = tensor.shape.indices.map { $0 == dimension ? length : 1 }
+            network.parameters[name] = tensor * Tensor(mask, shape: shape)
+        }
+        return network
+    }
+
+    @Test("A program without parameters has nothing to cut")
+    func bare() throws {
+        let step = #"["full","",[["is",[3]],["f",1]],[1]],["linear","",[["v",1],["v",1]],[2]]"#
+        let text = #"{"parameters":[],"steps":[\#(step),["expand","",[["v",2],["is",["1n",1]]],[3]]],"output":3}"#
+        let smaller = try Shrinking(Network(try decoded(text)), input: .features(4))
+        #expect(!smaller.hasChanged)
+    }
+
+    @Test("Calls that no layer makes keep their channels, and end no process")
+    func unusual() throws {
+        let input = InputShape.features(4)
+        let weight = #"{"parameters":[["w",[4,4],"parameter"],["u",[1,8],"parameter"],["s",[4],"parameter"]],"#
+        let reads = #"["linear","",[["v",0],["v",1]],[4]]"#
+        var count = 0
+        for (step, last) in [
+            // A dimension counted from the end: the two halves must not be taken for one.
+            (#"["cat","",[["vs",[4,4]],["i",-1]],[5]],["linear","",[["v",5],["v",2]],[6]]"#, 6),
+            (#"["narrow","",[["v",4],["i",-1],["i",1],["i",3]],[5]]"#, 5),
+            (#"["linear","",[["v",3],["v",3]],[5]],["expand","",[["v",5],["is",["1n",1]]],[6]]"#, 6),
+            (#"["mul","Tensor",[["v",4],["v",4]],[5]]"#, 5),
+            (
+                #"["sum","dim_IntList",[["v",4],["is",[]],["b",true]],[5]],["expand","",[["v",5],["is",["1n",1]]],[6]]"#,
+                6
+            ),
+            (
+                #"["full","",[["is",[2,0,3]],["f",1]],[5]],["full","",[["is",[3]],["f",1]],[6]],"#
+                    + #"["batch_norm","",[["v",5],["v",6],["v",6],["v",6],["v",6],["b",false],["f",0.1],["f",1e-5],["b",true]],[7]],"#
+                    + #"["sum","",[["v",7]],[8]],["add","Tensor",[["v",4],["v",8]],[9]]"#, 9
+            ),
+        ] {
+            let program = try decoded(weight + #""steps":[\#(reads),\#(step)],"output":\#(last)}"#)
+            var network = Network(program, dtype: .float64)
+            for (name, tensor) in network.parameters.pairs {
+                var numbers = (0..<tensor.count).map { Double($0 % 5) - 1.5 }
+                if name == "u" { numbers[1] = 0 }
+                network.parameters[name] = Tensor(numbers, shape: tensor.shape)
+            }
+            let x = Tensor((0..<8).map { Double($0) / 3 - 1 }, shape: [2, 4])
+            let output = try network.output(x)
+            count += 1
+            let smaller = try Shrinking(network, input: input)
+            #expect((try smaller.network.output(x) - output).absolute().max().scalar < 1e-12, "\(step)")
+        }
+        #expect(count == 6)
     }
 }
