@@ -115,7 +115,7 @@ enum Seeds {
             .network(input: .features(5), outputs: 1)
         let network = Network(module)
         let assignment = try rule.assignment(network.parameters.names, network.parameters.values.map(\.shape))
-        let fresh = TrainingState(network: network, rule: .init(assignment: assignment), progress: .init())
+        let fresh = TrainingState(network: network, rule: rule.initialState(assignment), progress: .init())
         return TrainingRun(
             file: file!, fresh: fresh, rule: rule, settings: settings, dataHash: loaded.train.hash)
     }

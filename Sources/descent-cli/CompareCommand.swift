@@ -116,7 +116,7 @@ struct ComparisonPlan {
 
     /// Whether a run was made to its end, as the experiment asks for it now.
     func isDone(_ run: Run) -> Bool {
-        guard let plan = try? plan(run), let made = try? InputFile.bytes(run.folder + "/plan.json"), made == plan else {
+        guard let plan = try? plan(run), (try? InputFile.bytes(run.folder + "/" + RunFolder.done)) == plan else {
             return false
         }
         if FileManager.default.fileExists(atPath: run.folder + "/failure.txt") { return true }
@@ -227,7 +227,9 @@ struct ComparisonPlan {
 
     private func finish(_ process: Process, _ run: Run, _ errors: URL) throws {
         defer { try? FileManager.default.removeItem(at: errors) }
-        guard process.terminationStatus != 0 else { return }
+        // Last: what is there is then what was asked for.
+        func note() throws { try AtomicFile.write(try plan(run), to: run.folder + "/" + RunFolder.done) }
+        guard process.terminationStatus != 0 else { return try note() }
         let text = (try? String(contentsOf: errors, encoding: .utf8)) ?? ""
         let last = text.split(separator: "\n").last.map(String.init) ?? "status \(process.terminationStatus)"
         // A diverged run is a result; anything else would fail again and must be seen.
@@ -237,6 +239,7 @@ struct ComparisonPlan {
                 advice: "Correct the experiment and run it again")
         }
         try AtomicFile.write(Array(last.utf8), to: run.folder + "/failure.txt")
+        try note()
     }
 
     private func outcome(_ run: Run) -> String {

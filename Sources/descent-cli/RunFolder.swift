@@ -16,9 +16,12 @@ struct RunFolder {
     /// Held until the run ends.
     private let lock: FolderLock
 
+    /// What a comparison asked for whose results are there: it goes before they do.
+    static let done = "done.json"
+
     /// What a run writes, TensorBoard's events and the checkpoint aside.
     private static let results = [
-        "model.safetensors", "best.safetensors", "report.json", "report.html", "metrics.jsonl", "config.json",
+        done, "model.safetensors", "best.safetensors", "report.json", "report.html", "metrics.jsonl", "config.json",
     ]
 
     /// Creates the folder and checks that files can be written there, before any time is spent.

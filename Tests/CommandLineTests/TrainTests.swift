@@ -172,6 +172,36 @@ struct TrainTests {
         #expect(second.output == run.output && before[.modificationDate] as? Date == after[.modificationDate] as? Date)
     }
 
+    @Test("A result is that of the plan it was made by, however its successor ended")
+    func stale() throws {
+        let text = """
+            name: x
+            data: spirals
+            seeds: [0]
+            goal: 0.5
+            train: {epochs: 1, modelSettings: {hidden: [4]}}
+            methods: [{name: A, train: {optimizer: sgd}}]
+            """
+        let longer = text.replacing("epochs: 1", with: "epochs: 2")
+        func compare(_ text: String) throws -> Int32 {
+            try scratch.write("x.yaml", text.utf8)
+            return try scratch.run("compare", "x.yaml", "--out", "c", "--quiet").status
+        }
+        let (folder, plan) = ("c/runs/A-seed0", "c/runs/A-seed0/plan.json")
+        func epochs() -> Double? { report(folder + "/report.json")["epochs"] as? Double }
+        #expect(try compare(longer) == 0 && epochs() == 2)
+        let later = scratch.bytes(plan)
+        #expect(try compare(text) == 0 && epochs() == 1)
+        // As a run leaves it that was killed before its first event.
+        try scratch.write(plan, later)
+        #expect(try compare(longer) == 0 && epochs() == 2)
+        // A run that is refused leaves the results of its predecessor, and is none itself.
+        let wrong = text.replacing("data: spirals", with: "data: spirals\nsubset: 1000000")
+        #expect(try compare(wrong) == 1 && compare(wrong) == 1 && epochs() == 2)
+        let before = scratch.bytes(folder + "/report.json")
+        #expect(try compare(longer) == 0 && scratch.bytes(folder + "/report.json") == before)
+    }
+
     @Test("A diverged run is a result; a mistake in the file is an error before any run")
     func faults() throws {
         let text = """
