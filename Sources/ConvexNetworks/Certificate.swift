@@ -80,7 +80,8 @@ public struct Certificate: Sendable, Codable, Equatable {
         var copy = self
         copy.objective = objective
         let difference = objective - dualBound
-        let reference = max(abs(objective), 1e-12)
+        // Objectives have the units of the user's: no number of ours is small beside them.
+        let reference = max(abs(objective), .leastNonzeroMagnitude)
         copy.networkBeatsProgram = difference.isFinite && difference < -1e-9 * reference
         copy.relativeGap = difference.isFinite ? difference / reference : nil
         copy.statement =

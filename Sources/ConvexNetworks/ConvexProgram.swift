@@ -61,7 +61,7 @@ public struct ConvexSolution: Sendable {
     /// Objective of the convex variable itself, `L(Fv) + β Σ‖v_b‖`.
     public var convexObjective: Double
     /// How far the convex variable leaves its cones, relative.
-    public var violation: Double
+    public var violation: Double?
     /// Why the solve stopped.
     public var termination: Termination
     /// ADMM iterations.

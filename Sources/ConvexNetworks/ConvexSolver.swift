@@ -209,7 +209,7 @@ public struct ConvexSolver {
         return ConvexSolution(
             network: network, certificate: certificate,
             convexObjective: program.loss.value(fit, program.y) + scaled.value(admm.state.v),
-            violation: residuals?.violation ?? 0, termination: termination, iterations: admm.state.iteration,
+            violation: residuals?.violation, termination: termination, iterations: admm.state.iteration,
             innerIterations: admm.state.innerIterations, linearSolver: workspace.system.method,
             flops: workspace.maps.flops, residuals: residuals, state: admm.state)
     }

@@ -36,6 +36,10 @@ extension FitCheckpoint {
         guard patterns.mask.shape == [n, p], patterns.mask.dtype == .uint8 else {
             return "'mask' is \(patterns.mask.dtype)\(patterns.mask.shape), needed uint8\([n, p])"
         }
-        return p == 0 || n == 0 || patterns.mask.max().scalar <= 1 ? nil : "'mask' holds more than 0 and 1"
+        guard p > 0, n > 0 else { return nil }
+        guard patterns.mask.max().scalar <= 1 else { return "'mask' holds more than 0 and 1" }
+        // Products that are nearly zero may round to the other side elsewhere.
+        let others = ActivationPatterns.mask(x, patterns.gates).isEqual(to: patterns.mask).to(.float32).sumInDouble()
+        return others >= 0.999 * Double(n * p) ? nil : "'mask' is not that of its gates"
     }
 }

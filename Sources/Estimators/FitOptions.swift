@@ -136,7 +136,7 @@ public struct FitReport: Sendable, Codable {
     /// Objective of the convex variable, cone violations ignored.
     public var convexObjective: Double
     /// How far the convex variable leaves its cones, relative.
-    public var coneViolation: Double
+    public var coneViolation: Double?
     /// Objective of the stochastic run, before the convex solve.
     public var initialObjective: Double?
     /// Train accuracy of the stochastic run.

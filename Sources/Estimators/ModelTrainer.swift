@@ -163,7 +163,15 @@ private final class TrainingRun {
         // Before rounding: what is too small for the type is zero behind it.
         let raw = method == .none ? train.targets ?? targets.matrix : targets.matrix
         try Self.requireRange(raw, dtype, "targets", data)
-        if method == .none { try Self.requireRange(data.train.features, dtype, "columns", data) }
+        if method == .none {
+            try Self.requireRange(data.train.features, dtype, "columns", data)
+            // Models compute in single precision, whatever they were solved in.
+            guard data.train.features.absolute().max().scalar < 1e38 else {
+                throw DataError(
+                    subject: data.train.name, problem: "some columns are too large for the model's single precision",
+                    advice: "Rescale them, or standardise")
+            }
+        }
         design = try TrainingDesign(train, standardiser: fitted, options: options, dtype: dtype, watch: watch)
         notices += design.notice.map { [$0] } ?? []
         heldX = try held.map(design.matrix)
@@ -234,7 +242,7 @@ private final class TrainingRun {
             return observe(TrainingEvent(progress: progress, checkpoint: checkpoint))
         }
         notices += result.notices
-        let model = self.model(result.solution.network)
+        let model = try self.model(result.solution.network)
         var reporter = ReportBuilder(
             options: options, data: data, rows: train.count, model: model, result: result, loss: loss,
             dtype: x.dtype)
@@ -258,6 +266,12 @@ private final class TrainingRun {
         _ sizes: Sizes, _ observe: (TrainingEvent) -> Directive
     ) throws -> PenaltySearch.Choice {
         if let resume {
+            if case .fixed(let penalty) = options.penalty, penalty != resume.penalty {
+                throw DataError(
+                    subject: data.train.name,
+                    problem: "the checkpoint is of a run with the penalty \(resume.penalty), not \(penalty)",
+                    advice: "Resume with the same arguments")
+            }
             return .init(penalty: resume.penalty, patterns: resume.patterns, path: [], reason: resume.penaltyChoice)
         }
         if case .fixed(let penalty) = options.penalty {
@@ -350,11 +364,20 @@ private final class TrainingRun {
         return progress
     }
 
-    private func model(_ network: TwoLayerNetwork) -> TrainedModel {
+    private func model(_ network: TwoLayerNetwork) throws -> TrainedModel {
         var copy = design.lifted(network)
         copy.hidden = copy.hidden.to(device: .cpu)
         copy.output = copy.output.to(device: .cpu)
         copy.gates = copy.gates?.to(device: .cpu)
+        // The file holds single precision: what was reported must be what is saved.
+        for weights in [copy.hidden, copy.output] {
+            let (exact, saved) = (weights.to(.float64), weights.to(.float32).to(.float64))
+            guard (exact - saved).norm <= 1e-5 * exact.norm else {
+                throw DataError(
+                    subject: data.train.name, problem: "the network's weights do not fit a model's single precision",
+                    advice: "Rescale columns and targets, or standardise")
+            }
+        }
         return TrainedModel(
             network: copy, standardiser: standardiser, hasBias: options.hasBias, task: data.task,
             classNames: data.train.classNames, targetNames: data.train.targetNames, outputMean: targets.mean,

@@ -114,6 +114,11 @@ public struct OptimizerState: Sendable {
     public mutating func begin(_ parameters: [Tensor], _ gradients: [Tensor]) {
         precondition(
             parameters.count == gradients.count, "\(parameters.count) parameters with \(gradients.count) gradients")
+        // Kernels read a gradient by its parameter's length.
+        for (parameter, gradient) in zip(parameters, gradients) {
+            precondition(
+                parameter.shape == gradient.shape, "a gradient of shape \(gradient.shape) for \(parameter.shape)")
+        }
         begin(parameters)
     }
 

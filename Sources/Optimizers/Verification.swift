@@ -9,6 +9,8 @@ public struct TestFunction: Sendable {
     public let name: String
     /// What it is.
     public let summary: String
+    /// Shapes of its parameters.
+    let shapes: [[Int]]
     /// Loss and gradients at parameters ordered by name.
     public let evaluate: @Sendable ([Tensor]) -> (loss: Double, gradients: [Tensor])
 
@@ -17,7 +19,7 @@ public struct TestFunction: Sendable {
 
     /// `(1 − x₀)² + 100 (x₁ − x₀²)²`
     public static let rosenbrock = TestFunction(
-        name: "rosenbrock", summary: "(1 - x0)^2 + 100 (x1 - x0^2)^2"
+        name: "rosenbrock", summary: "(1 - x0)^2 + 100 (x1 - x0^2)^2", shapes: [[2]]
     ) { parameters in
         let x = parameters[0].doubles()
         let residual = x[1] - x[0] * x[0]
@@ -27,13 +29,20 @@ public struct TestFunction: Sendable {
 
     /// Mean cross-entropy of a linear model on fixed data, with an L2 term.
     public static let softmax = TestFunction(
-        name: "softmax", summary: "mean cross-entropy of X W' + b on 12 fixed rows, plus 0.025 (|W|^2 + |b|^2)"
+        name: "softmax", summary: "mean cross-entropy of X W' + b on 12 fixed rows, plus 0.025 (|W|^2 + |b|^2)",
+        shapes: [[3, 4], [3]]
     ) { crossEntropy(weights: $0[0], bias: $0[1]) }
 
     /// The same without the bias.
     public static let softmaxWithoutBias = TestFunction(
-        name: "softmax_w", summary: "mean cross-entropy of X W' on 12 fixed rows, plus 0.025 |W|^2"
+        name: "softmax_w", summary: "mean cross-entropy of X W' on 12 fixed rows, plus 0.025 |W|^2", shapes: [[3, 4]]
     ) { crossEntropy(weights: $0[0], bias: nil) }
+
+    /// The function of a problem; nil where there is none of its name and shapes.
+    static func of(_ problem: TrajectoryFile.Problem) -> TestFunction? {
+        let shapes = problem.initial.sorted { $0.key < $1.key }.map { $0.value.tensor?.shape ?? [] }
+        return all.first { $0.name == problem.name && $0.shapes == shapes }
+    }
 
     private static func crossEntropy(weights: Tensor, bias: Tensor?) -> (loss: Double, gradients: [Tensor]) {
         var rows: [Double] = []
@@ -96,14 +105,9 @@ public enum Verification {
         let names = run.problem.initial.keys.sorted()
         let label = "\(type(of: optimizer).name), \(configuration.name), \(run.problem.name)"
         func tensors(_ point: TrajectoryFile.Point, _ what: String) throws -> [Tensor] {
-            try names.map { name in
-                guard let tensor = point[name]?.tensor else {
-                    throw SettingError(label, "\(what) has no rectangular array '\(name)'")
-                }
-                return tensor
-            }
+            try Self.tensors(point, like: run.problem.initial, what, label)
         }
-        let function = TestFunction.all.first { $0.name == run.problem.name }
+        let function = TestFunction.of(run.problem)
         var parameters = try tensors(run.problem.initial, "the start")
         var state = OptimizerState()
         var penalised = try PenalisedPart(configuration.penalty, names, optimizer)
@@ -150,9 +154,26 @@ public enum Verification {
         return result
     }
 
+    /// The tensors of a point in the order of their names, of the shapes that those of the start have.
+    private static func tensors(
+        _ point: TrajectoryFile.Point, like start: TrajectoryFile.Point, _ what: String, _ label: String
+    ) throws -> [Tensor] {
+        try start.keys.sorted().map { name in
+            guard let tensor = point[name]?.tensor else {
+                throw SettingError(label, "\(what) has no rectangular array '\(name)'")
+            }
+            guard tensor.shape == start[name]?.tensor?.shape, tensor.count > 0 else {
+                throw SettingError(
+                    label, "\(what) has '\(name)' of shape \(tensor.shape), needed \(start[name]?.tensor?.shape ?? [])")
+            }
+            return tensor
+        }
+    }
+
     private static func unknownFunction(_ label: String) -> SettingError {
         let known = TestFunction.all.map(\.name).joined(separator: ", ")
-        return SettingError(label, "evaluates the function itself; the known ones are \(known)")
+        return SettingError(
+            label, "evaluates the function itself; the known ones, with parameters of their shapes, are \(known)")
     }
 
     /// Replays a run with transformations around its optimizer.
@@ -167,14 +188,9 @@ public enum Verification {
             separator: ", ")
         let label = "\(chain), \(configuration.name), \(run.problem.name)"
         func tensors(_ point: TrajectoryFile.Point) throws -> [Tensor] {
-            try names.map { name in
-                guard let tensor = point[name]?.tensor else {
-                    throw SettingError(label, "a step has no rectangular array '\(name)'")
-                }
-                return tensor
-            }
+            try Self.tensors(point, like: run.problem.initial, "a step", label)
         }
-        let function = TestFunction.all.first { $0.name == run.problem.name }
+        let function = TestFunction.of(run.problem)
         var parameters = try tensors(run.problem.initial)
         var state = rule.initialState([Array(names.indices)])
         var result = Deviation(

@@ -35,7 +35,7 @@ struct TrainingState {
                 [batches, round, waiting, lossCount, plateau?.waiting ?? 0, plateau?.cooldown ?? 0]
                 + history.map(\.step)
             return counts.allSatisfy { (0...1 << 50).contains($0) }
-                && phases.values.allSatisfy { $0.isFinite && $0 >= 0 }
+                && phases.values.allSatisfy { $0 >= 0 && $0 < 1e12 }
         }
     }
 }

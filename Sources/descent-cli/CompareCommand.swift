@@ -31,6 +31,8 @@ struct CompareCommand: ParsableCommand {
     var seeds: Int?
     @Option(help: ArgumentHelp("Folder that holds the named data sets.", valueName: "folder"))
     var data: String?
+    @Flag(help: "Discard the checkpoints of interrupted runs that an earlier experiment asked for otherwise.")
+    var restart = false
     @Flag(help: "Only write tables and page of the runs that are there.") var reportOnly = false
     @Flag(help: "Print one JSON object on standard output.") var json = false
     @Flag(help: "No progress and no table.") var quiet = false
@@ -48,13 +50,16 @@ struct CompareCommand: ParsableCommand {
         let folder = out ?? "comparisons/" + loaded.folderName
         let plan = try ComparisonPlan(experiment: loaded, file: experiment, folder: folder, data: data)
         let files = try RunFolder(path: folder)
+        try files.checkComparison()
         if !reportOnly {
+            try plan.check(discards: restart)
             Interruption.install()
             try plan.execute(parallel: parallel ?? loaded.parallel ?? 1, isQuiet: quiet)
         }
         let result = ComparisonResult(experiment: loaded, curves: plan.curves())
         guard !result.curves.isEmpty else {
             files.discardIfNew()
+            if Interruption.isRequested { throw ExitCode(130) }
             throw DataError(subject: folder, problem: "holds no finished run", advice: "Run it without --report-only")
         }
         guard result.curves.contains(where: { $0.failure == nil && !$0.scores.isEmpty }) else {
@@ -139,6 +144,35 @@ struct ComparisonPlan {
         return [UInt8](try JSONEncoder.report.encode(Plan(arguments: arguments(run), settings: settings)))
     }
 
+    /// Whether the folder of a run was made for what the experiment asks for now.
+    private func isSame(_ run: Run) throws -> Bool {
+        (try? InputFile.bytes(run.folder + "/plan.json")) == (try plan(run))
+    }
+
+    /// Refuses folders of runs that hold files of a user's, or the checkpoint of a run that was asked for otherwise.
+    ///
+    /// - Parameter discards: whether such a checkpoint may go.
+    func check(discards: Bool) throws {
+        struct Made: Decodable { var arguments: [String] }
+        for run in runs where FileManager.default.fileExists(atPath: run.folder) {
+            let present = ["plan.json", "settings.json", "errors.txt", "failure.txt", RunFolder.done]
+                .filter { FileManager.default.fileExists(atPath: run.folder + "/" + $0) }
+            let made = FileManager.default.contents(atPath: run.folder + "/plan.json")
+                .flatMap { try? JSONDecoder().decode(Made.self, from: $0) }
+            if let first = present.first, !["train", "fit"].contains(made?.arguments.first) {
+                throw DataError(
+                    subject: run.folder, problem: "holds '\(first)', and no comparison of Descent wrote it",
+                    advice: "Give another folder with --out")
+            }
+            guard try !discards && !isDone(run) && !isSame(run) && RunFolder(path: run.folder).hasCheckpoint else {
+                continue
+            }
+            throw DataError(
+                subject: run.folder, problem: "holds the checkpoint of a run that was asked for otherwise",
+                advice: "Finish it with the experiment as it was, give another --out, or discard it with --restart")
+        }
+    }
+
     /// Runs what is not there yet, each in a process of its own.
     func execute(parallel: Int, isQuiet: Bool) throws {
         var waiting = runs.filter { !isDone($0) }
@@ -185,8 +219,7 @@ struct ComparisonPlan {
     private func start(_ run: Run) throws -> (process: Process, run: Run, errors: URL) {
         let made = try plan(run)
         // An interrupted run goes on; what an earlier plan left in the folder is not this run's.
-        let isSame = (try? InputFile.bytes(run.folder + "/plan.json")) == made
-        let resumes = try isSame && RunFolder(path: run.folder).hasCheckpoint
+        let resumes = try isSame(run) && RunFolder(path: run.folder).hasCheckpoint
         _ = try RunFolder(path: run.folder)
         unlink(run.folder + "/failure.txt")
         try AtomicFile.write(made, to: run.folder + "/plan.json")

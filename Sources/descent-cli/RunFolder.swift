@@ -63,9 +63,9 @@ struct RunFolder {
     ///   - discards: whether a checkpoint may go.
     func check(isResumed: Bool, discards: Bool) throws {
         let present = Self.results.filter { FileManager.default.fileExists(atPath: path + "/" + $0) }
-        guard present.isEmpty || isOurs else {
+        if let foreign = isOurs ? present.first(where: isForeign) : present.first {
             throw DataError(
-                subject: path, problem: "holds '\(present[0])', and no run of Descent wrote it",
+                subject: path, problem: "holds '\(foreign)', and no run of Descent wrote it",
                 advice: "Give another folder with --out")
         }
         guard !isResumed else { return }
@@ -157,17 +157,33 @@ struct RunFolder {
     /// The checkpoints that are there: those of `descent fit` and of `descent train`.
     private var checkpoints: [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path + "/checkpoint")) ?? []).filter { name in
-            name.wholeMatch(of: #/state\.safetensors|step-\d{10,}\.safetensors/#) != nil
-                && Self.isCheckpoint(path + "/checkpoint/" + name)
+            Self.isCheckpoint(named: name, in: path + "/checkpoint")
         }
     }
 
-    /// Whether the header of a file is that of a checkpoint; the rest may be large.
-    private static func isCheckpoint(_ path: String) -> Bool {
-        guard let file = FileHandle(forReadingAtPath: path), let start = try? file.read(upToCount: 1 << 16) else {
+    /// Whether a file is a checkpoint, by its name and its header.
+    static func isCheckpoint(named name: String, in folder: String) -> Bool {
+        name.wholeMatch(of: #/state\.safetensors|step-\d{10,}\.safetensors/#) != nil
+            && hasKey(folder + "/" + name, of: ["descent.training", "descent.checkpoint"])
+    }
+
+    /// Whether the header of a file has one of some keys; the rest may be large.
+    private static func hasKey(_ path: String, of keys: [String]) -> Bool {
+        guard let file = FileHandle(forReadingAtPath: path), let start = try? file.read(upToCount: 1 << 20) else {
             return false
         }
-        return ["descent.training", "descent.checkpoint"].contains { start.range(of: Data("\"\($0)\"".utf8)) != nil }
+        return keys.contains { start.range(of: Data("\"\($0)\"".utf8)) != nil }
+    }
+
+    /// Whether no run of Descent wrote a file of a result's name, as far as its content tells.
+    private func isForeign(_ name: String) -> Bool {
+        let file = path + "/" + name
+        var isFolder: ObjCBool = false
+        // A folder is never removed.
+        guard name.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: file, isDirectory: &isFolder),
+            !isFolder.boolValue
+        else { return false }
+        return !Self.hasKey(file, of: ["descent", "descent.network"])
     }
 
     /// Whether an interrupted run left a checkpoint.
@@ -213,6 +229,21 @@ struct RunFolder {
     func write(_ report: TrainingReport, page: String) throws {
         try AtomicFile.write([UInt8](try JSONEncoder.report.encode(report)), to: path + "/report.json")
         try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
+    }
+
+    /// Refuses a folder with files of a comparison's names that none wrote.
+    func checkComparison() throws {
+        struct Written: Decodable { var summaries: [Summary] }
+        struct Summary: Decodable { var method: String }
+        let present = ["comparison.html", "comparison.md", "comparison.json"]
+            .filter { FileManager.default.fileExists(atPath: path + "/" + $0) }
+        guard let first = present.first,
+            (try? JSONDecoder().decode(
+                Written.self, from: FileManager.default.contents(atPath: path + "/comparison.json") ?? Data())) == nil
+        else { return }
+        throw DataError(
+            subject: path, problem: "holds '\(first)', and no comparison of Descent wrote it",
+            advice: "Give another folder with --out")
     }
 
     /// Writes a comparison.

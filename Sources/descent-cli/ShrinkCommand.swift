@@ -71,12 +71,18 @@ struct ShrinkCommand: ParsableCommand {
     }
 
     private func rows(_ model: NetworkModel) throws -> Dataset? {
-        guard let source = source ?? model.facts["data"] else { return nil }
+        // What a file says of itself may name data, and no pipe or device.
+        guard let source = source ?? model.facts["data"].flatMap({ Self.isData($0) ? $0 : nil }) else { return nil }
         var request = DataRequest(source: source)
         request.dataFolder = data
         (request.encoding, request.task, request.isForPrediction) = (model.encoding, model.task, true)
         let read = try loadData(request)
         return read.test ?? read.train
+    }
+
+    private static func isData(_ source: String) -> Bool {
+        let kind = (try? FileManager.default.attributesOfItem(atPath: source))?[.type] as? FileAttributeType
+        return kind == nil || kind == .typeDirectory || kind == .typeRegular
     }
 
     private static func size(_ path: String) -> Int? {

@@ -287,7 +287,7 @@ struct CheckpointFolder {
 
     private var files: [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
-            .filter { $0.hasPrefix("step-") && $0.hasSuffix(".safetensors") }.sorted()
+            .filter { $0.hasPrefix("step-") && RunFolder.isCheckpoint(named: $0, in: path) }.sorted()
     }
 
     func newest() throws -> String {

@@ -159,6 +159,51 @@ struct SafetyTests {
         #expect(list("cut").allSatisfy { !$0.hasPrefix(".partial") } && !scratch.exists("cut/checkpoint"))
     }
 
+    @Test("Files of a result's or a checkpoint's name that no run wrote stay, also in a folder of Descent's")
+    func foreign() throws {
+        #expect(try scratch.run(Self.fit + ["--quiet", "--out", "run"]).status == 0)
+        let model = scratch.bytes("run/model.safetensors")
+        for name in ["best.safetensors", "model.safetensors"] {
+            try scratch.write("run/" + name, "precious".utf8)
+            let again = try scratch.run(Self.fit + ["--quiet", "--out", "run"])
+            #expect(
+                again.isOneLineError && again.errors.contains("holds '\(name)'") && text("run/" + name) == "precious")
+            if name.hasPrefix("best") { unlink(scratch.folder + "/run/" + name) }
+        }
+        try scratch.write("run/model.safetensors", model)
+        for name in ["step-000.safetensors", "step-best.safetensors", "step-0000000000.safetensors"] {
+            try scratch.write("train/checkpoint/" + name, "precious".utf8)
+        }
+        let train = Self.train + ["--quiet", "--out", "train", "--checkpoint-seconds", "0"]
+        #expect(try scratch.run(train + ["--epochs", "3"]).status == 0)
+        #expect(list("train/checkpoint").count == 3)
+        #expect(try scratch.run(train + ["--epochs", "3", "--resume"]).errors.contains("no checkpoint to resume"))
+    }
+
+    @Test("A comparison refuses folders of others, and checkpoints of runs that were asked for otherwise")
+    func comparisons() throws {
+        let text = "name: x\n" + Self.head + "methods: [{name: A, train: {epochs: 100000, validation: 0.2}}]\n"
+        try scratch.write("e.yaml", text.utf8)
+        let compare = ["compare", "e.yaml", "--quiet", "--out"]
+        for name in ["comparison.md", "runs/A-seed0/plan.json", "runs/A-seed0/failure.txt"] {
+            try scratch.write("mine/" + name, "precious".utf8)
+            let run = try scratch.run(compare + ["mine"])
+            #expect(run.isOneLineError && run.errors.contains("no comparison of Descent wrote it"))
+            #expect(self.text("mine/" + name) == "precious")
+            try FileManager.default.removeItem(atPath: scratch.folder + "/mine")
+        }
+        let running = try Command.start(compare + ["c"], in: scratch.folder)
+        for _ in 0..<3000 where scratch.bytes("c/runs/A-seed0/metrics.jsonl").isEmpty { usleep(20_000) }
+        running.interrupt()
+        // Nothing is finished, but the run was stopped, and did not fail.
+        #expect(running.wait().status == 130 && list("c/runs/A-seed0/checkpoint").count == 1)
+        try scratch.write("e.yaml", text.replacing("100000", with: "2").utf8)
+        let other = try scratch.run(compare + ["c"])
+        #expect(other.isOneLineError && other.errors.contains("asked for otherwise"))
+        #expect(list("c/runs/A-seed0/checkpoint").count == 1)
+        #expect(try scratch.run(compare + ["c", "--restart"]).status == 0 && list("c/runs/A-seed0/checkpoint").isEmpty)
+    }
+
     // MARK: Ends
 
     @Test("A terminal that closes is asked for a checkpoint, as Ctrl-C is", arguments: [SIGHUP, SIGTERM])

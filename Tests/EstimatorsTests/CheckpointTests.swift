@@ -66,6 +66,20 @@ struct CheckpointTests {
         }
     }
 
+    @Test("A run that goes on with nothing left to do says nothing of cones that it did not look at")
+    func nothingLeft() throws {
+        let data = Problem(rows: 60, seed: 34).data(.classification)
+        var (options, last) = (FitOptions.small(.sampled(12)), TrainingCheckpoint?.none)
+        let cut = try trained(options, data) { event in
+            last = event.checkpoint ?? last
+            return last == nil ? .proceed : .stop
+        }
+        #expect(cut.report.coneViolation != nil)
+        options.convex.maxIterations = 1
+        let resumed = try trained(options, data, resume: last).report
+        #expect(resumed.coneViolation == nil && resumed.termination == Termination.iterationLimit.rawValue)
+    }
+
     @Test("A run stopped in the search or in the stochastic run offers nothing to go on from")
     func early() throws {
         let data = Problem(rows: 60, seed: 31).data(.classification)

@@ -109,6 +109,41 @@ struct SoundnessTests {
         #expect(fault { _ = try trained(options, huge) }.contains("too large"))
     }
 
+    @Test("A gap is a share of the objective, however small the user's units are", arguments: [0, -6, -8, -10, -14])
+    func smallUnits(exponent: Int) throws {
+        let unit = pow(10, Double(exponent))
+        let problem = Problem(rows: 60, seed: 51)
+        var data = problem.data(.regression)
+        data.train.targets = (problem.targets - 100) * unit
+        var options = FitOptions.small(penalty: 0.5 * unit)
+        options.standardisation = Standardisation.none
+        options.precision = .float64
+        let report = try trained(options, data).report
+        let (gap, bound) = (try #require(report.relativeGap), try #require(report.dualBound))
+        #expect(abs(gap - (report.objective - bound) / report.objective) < 1e-9)
+        // The same problem in other units has the same optimum in those.
+        var plain = data
+        plain.train.targets = problem.targets - 100
+        options.penalty = .fixed(0.5)
+        options.convex.maxIterations = 3000
+        let optimum = try trained(options, plain).report.objective * unit * unit
+        #expect(report.objective * (1 - gap) <= optimum * (1 + 1e-6))
+    }
+
+    @Test("Weights and columns that a model's single precision does not hold are refused")
+    func singlePrecision() throws {
+        for (exponent, what) in [(40, "too large"), (-90, "do not fit")] {
+            var options = FitOptions.small(penalty: 1e-3 * pow(10, Double(2 * min(0, exponent))))
+            (options.standardisation, options.precision, options.hasBias) = (Standardisation.none, .float64, false)
+            let problem = Problem(rows: 60, seed: 52)
+            var data = problem.data(.regression)
+            data.train.targets = (problem.targets - 100) * (exponent < 0 ? pow(10, Double(exponent)) : 1)
+            if exponent > 0 { data.train.features = problem.features * pow(10, Double(exponent)) }
+            let text = fault { _ = try trained(options, data) }
+            #expect(text.contains(what), "\(exponent): \(text)")
+        }
+    }
+
     @Test("Numbers that leave the range certify nothing", arguments: [1e39, 1e150, 1e308])
     func certificates(rho: Double) throws {
         for precision in [DType.float32, .float64] {
@@ -116,7 +151,14 @@ struct SoundnessTests {
             (options.convex.admm.rho, options.convex.admm.scalesRho) = (rho, false)
             options.precision = precision
             let data = Problem(rows: 60, seed: 44).data(.regression)
-            let report = try trained(options, data).report
+            let report: FitReport
+            do {
+                report = try trained(options, data).report
+            } catch {
+                // What cannot be saved is not reported.
+                #expect("\(error)".contains("single precision"))
+                continue
+            }
             var plain = FitOptions.small()
             plain.convex.maxIterations = 3000
             let optimum = try trained(plain, data).report

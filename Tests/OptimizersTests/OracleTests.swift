@@ -79,6 +79,30 @@ struct OracleTests {
         for deviation in deviations { #expect(deviation.largest <= 1e-12, "\(deviation.configuration)") }
     }
 
+    @Test(
+        "Arrays of other lengths than the start's are refused, before any kernel reads them",
+        arguments: OptimizerCatalogue.all.map { $0.name })
+    func shapes(name: String) throws {
+        for shape in ["[]", "[0.5]", "[0.5, 0.5, 0.5, 0.5, 0.5]", "[[0.5, 0.5, 0.5, 0.5]]"] {
+            for field in ["grad", "params_after"] {
+                let step = ["grad", "params_after"].map {
+                    "\"\($0)\": {\"w\": \($0 == field ? shape : "[1, 1, 1, 1]")}"
+                }
+                let text = """
+                    {"optimizer": "\(name)", "configs": [{"name": "a", "settings": {}, "trajectories": [
+                    {"problem": {"name": "rosenbrock", "init": {"w": [1, 2, 3, 4]}},
+                    "steps": [{\(step.joined(separator: ", "))}]}]}]}
+                    """
+                let file = try JSONDecoder().decode(TrajectoryFile.self, from: Data(text.utf8))
+                let error = #expect(throws: SettingError.self, "\(shape)") { try Verification.replay(file) }
+                // Those that evaluate the function know none of these shapes.
+                #expect(
+                    error?.description.contains(shape == "[[0.5, 0.5, 0.5, 0.5]]" || name == "lbfgs" ? "shape" : "has")
+                        == true)
+            }
+        }
+    }
+
     @Test("A trajectory whose gradients are shifted by one step is refused", arguments: ["adam", "yogi", "madgrad"])
     func shifted(name: String) throws {
         var file = try Reference(name).load()
