@@ -164,9 +164,9 @@ private final class TrainingRun {
         let raw = method == .none ? train.targets ?? targets.matrix : targets.matrix
         try Self.requireRange(raw, dtype, "targets", data)
         if method == .none {
-            try Self.requireRange(data.train.features, dtype, "columns", data)
+            let size = try Self.requireRange(data.train.features, dtype, "columns", data)
             // Models compute in single precision, whatever they were solved in.
-            guard data.train.features.absolute().max().scalar < 1e38 else {
+            guard size < 1e38 else {
                 throw DataError(
                     subject: data.train.name, problem: "some columns are too large for the model's single precision",
                     advice: "Rescale them, or standardise")
@@ -180,10 +180,15 @@ private final class TrainingRun {
     }
 
     /// Losses square what they are given: neither the sum of the squares nor all of them may leave the type's range.
-    private static func requireRange(_ values: Tensor, _ dtype: DType, _ what: String, _ data: LoadedData) throws {
+    ///
+    /// - Returns: the size of the largest number.
+    @discardableResult
+    private static func requireRange(
+        _ values: Tensor, _ dtype: DType, _ what: String, _ data: LoadedData
+    ) throws -> Double {
         let size = max(abs(values.max().scalar), abs(values.min().scalar))
         let (least, greatest) = dtype == .float64 ? (1e-140, 1e140) : (1e-14, 1e14)
-        guard size != 0, !size.isNaN, !(least..<greatest).contains(size) else { return }
+        guard size != 0, !size.isNaN, !(least..<greatest).contains(size) else { return size }
         throw DataError(
             subject: data.train.name, problem: "the \(what) are too \(size < least ? "small" : "large") for \(dtype)",
             advice: "Rescale them, standardise, or ask for double precision (`precision` float64)")
@@ -370,7 +375,7 @@ private final class TrainingRun {
         copy.output = copy.output.to(device: .cpu)
         copy.gates = copy.gates?.to(device: .cpu)
         // The file holds single precision: what was reported must be what is saved.
-        for weights in [copy.hidden, copy.output] {
+        for weights in [copy.hidden, copy.output, copy.gates].compactMap(\.self) {
             let (exact, saved) = (weights.to(.float64), weights.to(.float32).to(.float64))
             guard (exact - saved).norm <= 1e-5 * exact.norm else {
                 throw DataError(

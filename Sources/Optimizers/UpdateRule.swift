@@ -39,7 +39,7 @@ public struct RunPosition: Sendable {
     public init(stage: Stage, progress: Double) { (self.stage, self.progress) = (stage, progress) }
 }
 
-/// Parameters that no group takes, or that several take.
+/// Groups that cannot be stepped: parameters that none takes, or several take, or optimizers that do not go with others.
 public struct GroupError: Error, CustomStringConvertible {
     /// One line.
     public var description: String
@@ -60,10 +60,25 @@ public struct UpdateRule: Sendable {
     /// Several groups.
     public init(groups: [ParameterGroup]) { self.groups = groups }
 
+    /// Why no step can be made by this rule, whatever the parameters; nil where one can.
+    public var fault: SettingError? {
+        guard let closure = groups.first(where: { $0.optimizer is any ClosureOptimizer })?.optimizer else { return nil }
+        let name = type(of: closure).name
+        guard before.isEmpty, groups.allSatisfy(\.before.isEmpty) else {
+            return SettingError(name, "evaluates the loss itself: nothing can be done to gradients before it")
+        }
+        guard groups.count == 1 else {
+            return SettingError(name, "takes all parameters at once: leave the overrides out")
+        }
+        return nil
+    }
+
     /// Positions of each group's parameters.
     ///
-    /// - Throws: `GroupError` naming a parameter that no group takes, or that several take.
+    /// - Throws: `GroupError` for a rule with a ``fault``, or naming a parameter that no group takes, or that several
+    ///   take.
     public func assignment(_ names: [String], _ shapes: [[Int]]) throws(GroupError) -> [[Int]] {
+        if let fault { throw GroupError(description: fault.description) }
         var positions = [[Int]](repeating: [], count: groups.count)
         for (index, name) in names.enumerated() {
             let takers = groups.indices.filter { groups[$0].matches(name, shapes[index]) }

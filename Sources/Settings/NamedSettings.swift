@@ -15,7 +15,8 @@ public struct NamedSettings: Sendable, Codable, Equatable {
     /// Reads `name`, `name(value)`, `name(setting=value, setting=value)`.
     ///
     /// - Parameter types: where the names of hyperparameters come from for values without one, in their order.
-    /// - Throws: `SettingError` for text of another form, and for a name that none of the types has.
+    /// - Throws: `SettingError` for text of another form, a setting that is given twice, and a name that none of the
+    ///   types has.
     public init(text: String, among types: [any Configurable.Type] = []) throws {
         let start = text.firstIndex(of: "(") ?? text.endIndex
         let name = Self.trimmed(text[..<start]).replacing("-", with: "_")
@@ -30,12 +31,12 @@ public struct NamedSettings: Sendable, Codable, Equatable {
         let inner = start == text.endIndex ? "" : text[text.index(after: start)...].dropLast()
         for (index, part) in Self.parts(inner).enumerated() {
             let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(Self.trimmed)
-            if pair.count == 2, !pair[0].isEmpty {
-                settings[pair[0]] = SettingValue(text: pair[1])
-            } else if pair.count == 1, names.indices.contains(index) {
-                settings[names[index]] = SettingValue(text: pair[0])
-            } else {
+            let setting = pair.count == 2 ? pair[0] : names.indices.contains(index) ? names[index] : ""
+            guard !setting.isEmpty else {
                 throw SettingError(name, "cannot take '\(Self.trimmed(part))': write setting=value")
+            }
+            guard settings.updateValue(SettingValue(text: pair[pair.count - 1]), forKey: setting) == nil else {
+                throw SettingError(name, "is given \(setting) twice")
             }
         }
         self.init(name, settings: settings)

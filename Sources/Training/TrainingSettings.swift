@@ -170,15 +170,7 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         var rule = UpdateRule(groups: try parameterGroups(lookups: lookups))
         rule.before = try (before ?? []).map { try TransformationCatalogue.before.make($0) }
         rule.after = try (after ?? []).map { try TransformationCatalogue.after.make($0) }
-        if let closure = rule.groups.first(where: { $0.optimizer is any ClosureOptimizer })?.optimizer {
-            let name = type(of: closure).name
-            guard rule.before.isEmpty else {
-                throw SettingError(name, "evaluates the loss itself: nothing can be done to gradients before it")
-            }
-            guard rule.groups.count == 1 else {
-                throw SettingError(name, "takes all parameters at once: leave the overrides out")
-            }
-        }
+        if let fault = rule.fault { throw fault }
         return rule
     }
 }

@@ -110,6 +110,19 @@ struct UpdateRuleTests {
         }
     }
 
+    @Test("Nothing stands before an optimizer that evaluates the loss itself, and nothing beside it")
+    func alone() throws {
+        let closure = ParameterGroup("all", LBFGS()) { _, _ in true }
+        var bounded = closure
+        bounded.before = [ClipNorm()]
+        var rule = UpdateRule(LBFGS())
+        rule.before = [ClipNorm()]
+        for broken in [rule, UpdateRule(groups: [bounded]), UpdateRule(groups: [closure, closure])] {
+            #expect(broken.fault?.subject == "lbfgs")
+            #expect(throws: GroupError.self) { try broken.assignment(["a"], [[2]]) }
+        }
+    }
+
     @Test("L-BFGS evaluates its start once")
     func once() throws {
         var optimizer = LBFGS()
