@@ -11,6 +11,14 @@ public enum DType: Int32, Sendable, Codable, CaseIterable {
     case bool = 11
     case bfloat16 = 15
 
+    /// Whether values are numbers with a fraction, an infinity and NaN.
+    public var isFloatingPoint: Bool {
+        switch self {
+        case .float16, .bfloat16, .float32, .float64: true
+        case .uint8, .int8, .int16, .int32, .int64, .bool: false
+        }
+    }
+
     /// Size of one element in bytes.
     public var byteCount: Int {
         switch self {

@@ -64,7 +64,7 @@ public enum Runtime {
     ///
     /// Shapes that do not go together are errors of the program; memory that runs out is not, but neither leaves a
     /// value to go on with. Set it before any work starts.
-    public nonisolated(unsafe) static var onFailure: (TorchError) -> Never = { preconditionFailure("\($0)") }
+    public nonisolated(unsafe) static var onFailure: (TorchError) -> Never = { fatalError("\($0)") }
 
     /// Ends the program as ``onFailure`` says.
     public static func fail(_ error: TorchError) -> Never { onFailure(error) }

@@ -108,13 +108,20 @@ extension Tensor {
     public func mean(_ dimensions: Int..., keepingRank: Bool = false) -> Tensor {
         Op.mean(.tensor(self), .ints(dimensions), .bool(keepingRank))
     }
-    /// The largest element over some dimensions; over all when none is named.
+    /// The largest element over some dimensions; over all when none is named. Minus infinity where there is none.
     public func max(_ dimensions: Int..., keepingRank: Bool = false) -> Tensor {
-        Op.amax(.tensor(self), .ints(dimensions), .bool(keepingRank))
+        extreme(Op.amax, dimensions, keepingRank, ofNone: -.infinity)
     }
-    /// The smallest element over some dimensions; over all when none is named.
+    /// The smallest element over some dimensions; over all when none is named. Infinity where there is none.
     public func min(_ dimensions: Int..., keepingRank: Bool = false) -> Tensor {
-        Op.amin(.tensor(self), .ints(dimensions), .bool(keepingRank))
+        extreme(Op.amin, dimensions, keepingRank, ofNone: .infinity)
+    }
+    /// The engine refuses to look for the largest of no elements, which data can bring about.
+    private func extreme(_ op: Operator, _ dimensions: [Int], _ keepingRank: Bool, ofNone: Double) -> Tensor {
+        guard count == 0, dtype.isFloatingPoint else {
+            return op(.tensor(self), .ints(dimensions), .bool(keepingRank))
+        }
+        return Op.sum(.tensor(self), .ints(dimensions), .bool(keepingRank)) + ofNone
     }
     /// Index of the largest element along a dimension, `int64`.
     public func argmax(_ dimension: Int) -> Tensor { Op.argmax(.tensor(self), .int(dimension)) }

@@ -97,6 +97,14 @@ struct ElementwiseTests {
         }
     }
 
+    @Test("Of no elements the largest is minus infinity, the smallest infinity", arguments: floats)
+    func none(dtype: DType, _: Double) {
+        let x = Tensor.zeros([3, 0, 2], dtype: dtype)
+        #expect(x.max().doubles() == [-.infinity] && x.min().doubles() == [.infinity])
+        #expect(x.max(1).doubles() == Array(repeating: -.infinity, count: 6) && x.max(1).shape == [3, 2])
+        #expect(x.min(1, keepingRank: true).shape == [3, 1, 2] && x.max(0).shape == [0, 2])
+    }
+
     @Test("Reductions over each dimension equal plain loops", arguments: floats)
     func reductions(dtype: DType, tolerance: Double) {
         var random = RandomSource(3)
