@@ -96,7 +96,7 @@ enum Harness {
         let sealed = file(bytes, run.file, key: "descent.training").sealed()
         guard
             var state = try? StateFile.read(
-                sealed, path: path, into: run.fresh, rule: run.rule, settings: run.settings, dataHash: run.dataHash)
+                sealed, path: path, into: run.fresh, rule: run.rule, identity: run.identity, dataHash: run.dataHash)
         else { return }
         var parameters = state.network.parameters.values
         _ = try? run.rule.step(&parameters, state: &state.rule, rate: { $0 }) { point in

@@ -49,23 +49,20 @@ enum Seeds {
     /// Model files of networks: a chain, one with a convex head, an image network and its program.
     static let networks: [SafeTensorsFile] = must {
         var chain = trainingSettings("mlp", ["hidden": .list([.number(4), .number(3)])])
-        let plain = try Trainer(settings: chain).fit(data(.regression, columns: 5)).model
+        let plain = try chain.fit(data(.regression, columns: 5)).model
         chain.head = ConvexHead()
         chain.head?.units = 4
         (chain.optimizer, chain.optimizerSettings) = ("sgd", ["lr": .number(0.01)])
-        let headed = try Trainer(settings: chain).fit(data(.classification, columns: 7)).model
+        let headed = try chain.fit(data(.classification, columns: 7)).model
         let images = data(.classification, columns: 64, image: [8, 8])
-        let cnn = try Trainer(settings: trainingSettings("cnn", ["channels": .number(2), "hidden": .number(3)])).fit(
-            images
-        ).model
+        let cnn = try trainingSettings("cnn", ["channels": .number(2), "hidden": .number(3)]).fit(images).model
         let small = try cnn.shrunk(comparedOn: images.train.features).model
-        let vit = try Trainer(
-            settings: trainingSettings(
-                "vit",
-                [
-                    "patch": .number(4), "width": .number(4), "heads": .number(2), "layers": .number(1),
-                    "feed_forward": .number(3),
-                ])
+        let vit = try trainingSettings(
+            "vit",
+            [
+                "patch": .number(4), "width": .number(4), "heads": .number(2), "layers": .number(1),
+                "feed_forward": .number(3),
+            ]
         ).fit(images).model
         return try [plain, headed, cnn, small, vit].map { model in
             try scratch { path in
@@ -94,7 +91,7 @@ enum Seeds {
         var file: SafeTensorsFile
         var fresh: TrainingState
         var rule: UpdateRule
-        var settings: TrainingSettings
+        var identity: String
         var dataHash: String
     }
 
@@ -104,7 +101,7 @@ enum Seeds {
         let loaded = data(.regression, columns: 5)
         var file: SafeTensorsFile?
         try scratch { path in
-            _ = try Trainer(settings: settings).fit(loaded) { event in
+            _ = try settings.fit(loaded) { event in
                 try? event.writeCheckpoint(path)
                 return event.batches > 1 ? .stop : .proceed
             }
@@ -117,7 +114,7 @@ enum Seeds {
         let assignment = try rule.assignment(network.parameters.names, network.parameters.values.map(\.shape))
         let fresh = TrainingState(network: network, rule: rule.initialState(assignment), progress: .init())
         return TrainingRun(
-            file: file!, fresh: fresh, rule: rule, settings: settings, dataHash: loaded.train.hash)
+            file: file!, fresh: fresh, rule: rule, identity: try settings.identity, dataHash: loaded.train.hash)
     }
 
     /// A checkpoint of a fit with what reads it.

@@ -29,6 +29,13 @@ public struct Network: Sendable {
         return declaration.parameters.map(\.name)
     }
 
+    /// Names of the buffers that a module declares.
+    public static func bufferNames(of module: any Module) -> [String] {
+        var declaration = Declaration()
+        module.declare(&declaration)
+        return declaration.buffers.map(\.name)
+    }
+
     /// Names of a module's tables and tokens: parameters that are looked up or added, and not multiplied with.
     public static func lookupNames(of module: any Module) -> Set<String> {
         var declaration = Declaration()
@@ -84,25 +91,45 @@ public struct Network: Sendable {
     ///
     /// - Parameters:
     ///   - x: input of the module.
-    ///   - isTraining: whether batch statistics are taken, units dropped and buffers updated.
-    ///   - castTo: type that parameters take part in the pass with; gradients have the parameters' own.
-    ///   - trained: names of the parameters to differentiate; nil for all.
     ///   - loss: a scalar of the output.
     /// - Returns: the loss, and gradients in the order of the parameters that were asked for.
-    /// - Throws: `TorchError` when the engine fails, as when memory runs out.
+    /// - Throws: `TorchError` when the engine fails, as when memory runs out, and what `loss` throws.
     public mutating func lossAndGradients(
         _ x: Tensor, isTraining: Bool = true, castTo: DType? = nil, trained: Set<String>? = nil,
         loss: (Tensor) throws -> Tensor
     ) throws -> Differential {
+        try lossAndGradients(isTraining: isTraining, castTo: castTo, trained: trained) { forward in
+            try loss(forward(x))
+        }
+    }
+
+    /// Evaluates a loss that calls the network as often as it likes, and its gradients.
+    ///
+    /// - Parameters:
+    ///   - isTraining: whether batch statistics are taken, units dropped and buffers updated.
+    ///   - castTo: type of the passes: parameters and inputs with a fraction are converted to it, outputs back to the
+    ///     parameters' own, which gradients have too.
+    ///   - trained: names of the parameters to differentiate; nil for all.
+    ///   - loss: a scalar, given the network as a function of its input.
+    /// - Returns: the loss, and gradients in the order of the parameters that were asked for.
+    /// - Throws: `TorchError` when the engine fails, as when memory runs out, and what `loss` throws.
+    public mutating func lossAndGradients(
+        isTraining: Bool = true, castTo: DType? = nil, trained: Set<String>? = nil,
+        loss: (_ forward: (Tensor) -> Tensor) throws -> Tensor
+    ) throws -> Differential {
         let chosen = self.parameters.names.indices.filter { trained?.contains(self.parameters.names[$0]) ?? true }
         var updates: [String: Tensor] = [:]
         let (parameters, buffers, module) = (self.parameters, self.buffers, self.module)
+        let own = parameters.values.first?.dtype
         let result = try valueAndGradients(at: chosen.map { parameters.values[$0] }) { leaves in
             var current = parameters
             for (position, leaf) in zip(chosen, leaves) { current.values[position] = leaf }
             if let castTo { Self.cast(&current, buffers, to: castTo) }
             let pass = Pass(current, buffers, isTraining: isTraining)
-            let value = try loss(module(x, Scope(pass: pass)))
+            let value = try loss { x in
+                guard let castTo, let own else { return module(x, Scope(pass: pass)) }
+                return module(x.dtype.isFloatingPoint ? x.to(castTo) : x, Scope(pass: pass)).to(own)
+            }
             updates = pass.updates
             return value
         }

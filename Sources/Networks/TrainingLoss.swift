@@ -12,8 +12,6 @@ public enum TrainingLoss: Sendable, Equatable {
     case absolute
     /// Squares near 0, absolute values beyond δ; `huber_loss`.
     case huber(delta: Double = 1)
-    /// Mean square of the difference of an output's two halves: predictions and what they predict.
-    case reconstruction
 
     /// Whether targets are classes.
     public var takesClasses: Bool {
@@ -37,10 +35,6 @@ public enum TrainingLoss: Sendable, Equatable {
         case .absolute: return NetworkOp.l1(.tensor(outputs), .tensor(targets.reshaped(outputs.shape)))
         case .huber(let delta):
             return NetworkOp.huber(.tensor(outputs), .tensor(targets.reshaped(outputs.shape)), .int(1), .double(delta))
-        case .reconstruction:
-            let half = outputs.shape[1] / 2
-            return NetworkOp.meanSquaredError(
-                .tensor(outputs.columns(0..<half)), .tensor(outputs.columns(half..<2 * half)), .int(1))
         }
     }
 }

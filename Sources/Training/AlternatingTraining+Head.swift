@@ -50,7 +50,7 @@ extension AlternatingTraining {
         event.point = run.state.progress.history[last]
         // A checkpoint written now must hold them too.
         let current = run.event(nil)
-        (event.writeCheckpoint, event.model) = (current.writeCheckpoint, current.model)
+        (event.writeCheckpoint, event.network) = (current.writeCheckpoint, current.network)
         event.progress.objective = solution.certificate.objective
         event.progress.relativeGap = solution.certificate.relativeGap
         return event
@@ -67,11 +67,11 @@ extension AlternatingTraining {
         settings.penalty = perRow * Double(z.shape[0])
         settings.maxIterations = head.iterations
         settings.tolerance = head.tolerance
-        settings.seed = run.settings.seed &+ UInt64(run.state.progress.round)
+        settings.seed = run.trainer.seed &+ UInt64(run.state.progress.round)
         var wasStopped = false
         // The clock of a phase stands still until it ends.
         let (begun, clock) = (run.trainingSeconds, Stopwatch())
-        var isLate: Bool { run.settings.timeLimit.map { begun + clock.seconds >= $0 } ?? false }
+        var isLate: Bool { run.trainer.timeLimit.map { begun + clock.seconds >= $0 } ?? false }
         let result = try watch.measure("convex") { () throws(TorchError) -> FitResult in
             settings.patterns = .network(units: head.units)
             settings.initialNetwork = start
@@ -86,7 +86,7 @@ extension AlternatingTraining {
                         TrainerEvent(
                             progress: progress, batches: shown.batches, evaluations: shown.evaluations,
                             writeCheckpoint: shown.writeCheckpoint,
-                            model: shown.model))
+                            network: shown.network))
                     wasStopped = wasStopped || directive == .stop || isLate
                     return wasStopped ? .stop : .proceed
                 }
@@ -96,7 +96,7 @@ extension AlternatingTraining {
 
     /// Why a solve ended before its end.
     var cut: Termination {
-        run.settings.timeLimit.map { run.trainingSeconds >= $0 } ?? false ? .timeLimit : .cancelled
+        run.trainer.timeLimit.map { run.trainingSeconds >= $0 } ?? false ? .timeLimit : .cancelled
     }
 
     /// Features of the rows that solves use.

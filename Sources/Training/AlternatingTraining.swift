@@ -15,7 +15,7 @@ import Torch
 /// the new features, with random units in place of those that the penalty has emptied. The objective of the head on the
 /// features can only fall. The seconds of every solve count.
 struct AlternatingTraining {
-    var run: StochasticTraining
+    var run: StochasticTraining<SupervisedProblem>
     let head: ConvexHead
     let base: any FeatureNetwork
     let loss: any Loss
@@ -24,18 +24,18 @@ struct AlternatingTraining {
     /// Rows that solves use; nil for all.
     let rows: [Int]?
 
-    init(settings: TrainingSettings, head: ConvexHead, device: Device, data: LoadedData, checkpoint: String?) throws {
-        let architecture = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
+    init(
+        _ named: NamedRun, head: ConvexHead, problem: SupervisedProblem, schedule: any Schedule, device: Device,
+        watch: Stopwatch, checkpoint: String?
+    ) throws {
+        let (settings, facts) = (named.settings, problem.facts)
         if head.solves != .never { try Self.check(try settings.rule()) }
-        let schedule = try ScheduleCatalogue.make(settings.scheduleName, settings: settings.scheduleSettings)
-        let watch = Stopwatch()
-        let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: device) }
-        let module = try architecture.network(input: problem.input, outputs: problem.outputs)
+        let module = try named.architecture.network(input: facts.input, outputs: facts.outputs)
         guard let base = module as? any FeatureNetwork else {
             throw SettingError(settings.model, "has no features that a convex head could be solved on")
         }
-        guard let name = problem.lossName.convexName, let loss = LossCatalogue.named(name) else {
-            throw SettingError("loss", "'\(problem.lossName.rawValue)' has no convex solver: use mse or cross_entropy")
+        guard let name = facts.loss.convexName, let loss = LossCatalogue.named(name) else {
+            throw SettingError("loss", "'\(facts.loss.rawValue)' has no convex solver: use mse or cross_entropy")
         }
         (self.head, self.base, self.loss) = (head, base, loss)
         let chosen = head.rows.map { count in
@@ -52,11 +52,9 @@ struct AlternatingTraining {
             throw SettingError(
                 settings.model, "has nothing to train before its last two linear maps: use descent fit, or more layers")
         }
-        let rule = try settings.rule(lookups: Network.lookupNames(of: network))
-        run = try StochasticTraining(
-            settings: settings, device: device, data: data, problem: problem, architecture: architecture,
-            module: network, rule: rule, schedule: schedule, trained: head.solves == .never ? nil : features,
-            watch: watch, checkpoint: checkpoint)
+        let (trainer, made) = try named.trainer(
+            network, problem, schedule, device, trained: head.solves == .never ? nil : features)
+        run = try StochasticTraining(trainer, network: made, watch: watch, checkpoint: checkpoint)
     }
 
     /// Throws where the optimizer cannot train features alone.
@@ -78,7 +76,7 @@ struct AlternatingTraining {
     }
 
     /// Targets as the convex loss wants them.
-    static func encoded(_ rows: TrainingRows, _ problem: TrainingProblem) -> Tensor {
+    static func encoded(_ rows: TrainingRows, _ problem: SupervisedProblem) -> Tensor {
         let dtype = rows.x.dtype
         guard problem.loss.takesClasses else { return rows.y }
         guard problem.outputs > 1 else { return (rows.y.to(dtype) * 2 - 1).reshaped(-1, 1) }
@@ -103,9 +101,9 @@ struct AlternatingTraining {
 
     mutating func execute(
         _ observe: (TrainerEvent) -> Directive
-    ) throws -> (model: NetworkModel, report: TrainingReport) {
+    ) throws -> (network: Network, report: TrainingReport) {
         var termination = Termination.completed
-        if run.state.progress.history.isEmpty { run.evaluate(phase: "start") }
+        if run.state.progress.history.isEmpty { try run.evaluate(phase: "start") }
         while !isFinished {
             if run.state.progress.round < dueRounds(run.state.progress.batches) {
                 guard let solution = try solveHead(observe) else {
@@ -134,8 +132,8 @@ struct AlternatingTraining {
             }
         }
         run.announceEnd(observe)
-        let method = head.solves == .never ? run.settings.optimizer : "cronos-am"
-        let report = try run.report(method: method, termination: termination)
-        return (run.model(), report)
+        var report = try run.report(termination: termination)
+        if head.solves != .never { report.method = "cronos-am" }
+        return (run.evaluationNetwork, report)
     }
 }

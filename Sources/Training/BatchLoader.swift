@@ -1,22 +1,37 @@
 import Dispatch
 import Foundation
 import Networks
+import Settings
 import Torch
 
 /// Makes batches by their numbers; images that are augmented are made one batch ahead, beside the step.
 final class BatchLoader: Sendable {
-    private let problem: TrainingProblem
-    private let settings: TrainingSettings
+    private let x: Tensor
+    private let y: Tensor?
+    private let input: InputShape
+    private let settings: BatchSettings
     /// Whether a last batch of one row belongs to the one before: one row has no variance to normalise with.
     private let mergesLoneRow: Bool
     private let queue = DispatchQueue(label: "descent.batches")
     private let next = NextBatch()
 
-    init(problem: TrainingProblem, settings: TrainingSettings, normalisesBatches: Bool = false) {
-        (self.problem, self.settings) = (problem, settings)
-        mergesLoneRow =
-            normalisesBatches && problem.train.count > settings.batch && settings.batch > 1
-            && problem.train.count % settings.batch == 1
+    init(x: Tensor, y: Tensor?, input: InputShape, settings: BatchSettings, mergesLoneRow: Bool = false) throws {
+        (self.x, self.y, self.input, self.settings) = (x, y, input, settings)
+        self.mergesLoneRow = mergesLoneRow
+        guard settings.augmentation.isActive else { return }
+        guard case .image = input else {
+            throw SettingError("augmentation", "crops and flips images, but the data are none: leave it out")
+        }
+    }
+
+    private var count: Int { x.shape[0] }
+
+    /// The loader of the same rows for a network, which may take statistics of its batches.
+    func prepared(for module: any Module) throws -> BatchLoader {
+        let normalises = Network.bufferNames(of: module).contains { $0.hasSuffix("running_mean") }
+        return try BatchLoader(
+            x: x, y: y, input: input, settings: settings,
+            mergesLoneRow: normalises && count > settings.size && settings.size > 1 && count % settings.size == 1)
     }
 
     /// What is to be said of the batches.
@@ -27,17 +42,20 @@ final class BatchLoader: Sendable {
     }
 
     /// Batches of a pass over the training rows; the last may be of another size.
-    var batchesPerEpoch: Int {
-        max(1, (problem.train.count + settings.batch - 1) / settings.batch - (mergesLoneRow ? 1 : 0))
-    }
+    var batchesPerEpoch: Int { max(1, (count + settings.size - 1) / settings.size - (mergesLoneRow ? 1 : 0)) }
 
     /// Rows of a batch, by its number from the start of the run.
     func rows(of batch: Int) -> [Int] {
         let (epoch, place) = batch.quotientAndRemainder(dividingBy: batchesPerEpoch)
-        let order = EpochOrder.shared.order(count: problem.train.count, seed: settings.seed, epoch: epoch)
-        let start = place * settings.batch
-        let end = place == batchesPerEpoch - 1 ? problem.train.count : start + settings.batch
+        let order = EpochOrder.shared.order(count: count, seed: settings.seed, epoch: epoch)
+        let start = place * settings.size
+        let end = place == batchesPerEpoch - 1 ? count : start + settings.size
         return Array(order[start..<end])
+    }
+
+    /// A batch with its first rows, for an error.
+    func name(of batch: Int) -> String {
+        "batch \(batch) (rows \(rows(of: batch).prefix(5).map(String.init).joined(separator: ", ")), …)"
     }
 
     /// Features and targets of a batch.
@@ -51,12 +69,12 @@ final class BatchLoader: Sendable {
 
     private func made(_ number: Int) -> (x: Tensor, y: Tensor) {
         let rows = rows(of: number)
-        var x = problem.train.x.gathering(rows)
-        if settings.augmentation.isActive, case .image(let channels, let height, let width) = problem.input {
+        var batch = x.gathering(rows)
+        if settings.augmentation.isActive, case .image(let channels, let height, let width) = input {
             var random = SplitMix64(mixing: settings.seed, 0xA06, UInt64(number))
-            x = settings.augmentation.apply(x, image: [channels, height, width], random: &random)
+            batch = settings.augmentation.apply(batch, image: [channels, height, width], random: &random)
         }
-        return (x, problem.train.y.gathering(rows))
+        return (batch, y?.gathering(rows) ?? batch)
     }
 }
 

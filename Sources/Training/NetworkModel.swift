@@ -56,18 +56,15 @@ public struct NetworkModel: Sendable {
     }
 
     init(
-        architecture: String, settings: [String: SettingValue], network: Network, input: InputShape, outputs: Int,
-        data: Dataset, problem: TrainingProblem
+        architecture: String, settings: [String: SettingValue], network: Network, encoding: TableEncoding?,
+        facts: ProblemFacts
     ) {
-        let (kind, sizes) = input.stored
-        let isReconstruction = problem.lossName == .reconstruction
+        let (kind, sizes) = facts.input.stored
         header = Header(
-            architecture: architecture, settings: settings, inputKind: kind, inputSizes: sizes, outputs: outputs,
-            headUnits: (network.module as? HeadedNetwork)?.units, task: problem.task,
-            classNames: isReconstruction ? [] : data.classNames,
-            targetNames: isReconstruction ? (0..<outputs).map { "output\($0)" } : data.targetNames,
-            targetMean: problem.targetMean, targetScale: problem.targetScale,
-            standardiser: problem.standardiser, encoding: data.encoding, loss: problem.lossName.rawValue)
+            architecture: architecture, settings: settings, inputKind: kind, inputSizes: sizes, outputs: facts.outputs,
+            headUnits: (network.module as? HeadedNetwork)?.units, task: facts.task, classNames: facts.classNames,
+            targetNames: facts.targetNames, targetMean: facts.targetMean, targetScale: facts.targetScale,
+            standardiser: facts.standardiser, encoding: encoding, loss: facts.loss.rawValue)
         var onHost = network
         onHost.parameters = network.parameters.map { $0.to(device: .cpu) }
         onHost.buffers = network.buffers.map { $0.to(device: .cpu) }

@@ -10,20 +10,11 @@ import Torch
 
 /// Evaluation and results of a run.
 extension StochasticTraining {
-    /// Outputs of the network to evaluate on some rows, a block at a time.
-    func outputs(_ network: Network, _ x: Tensor) -> Tensor {
-        let step = max(1, min(4096, 32_000_000 / max(1, x.shape[1] * 16)))
-        let blocks = stride(from: 0, to: x.shape[0], by: step).map { start in
-            network(x.rows(start..<min(x.shape[0], start + step)))
-        }
-        return blocks.count == 1 ? blocks[0] : Tensor.concatenate(blocks, dimension: 0)
-    }
-
     /// The network to evaluate: with averages where something averages.
     var evaluationNetwork: Network {
         var network = state.network
         let names = network.parameters.names
-        let positions = names.indices.filter { trained?.contains(names[$0]) ?? true }
+        let positions = names.indices.filter { trainer.trained?.contains(names[$0]) ?? true }
         let moved = rule.evaluationParameters(
             positions.map { network.parameters.values[$0] }, state: state.rule)
         for (position, tensor) in zip(positions, moved) { network.parameters.values[position] = tensor }
@@ -31,20 +22,15 @@ extension StochasticTraining {
     }
 
     @discardableResult
-    mutating func evaluate(phase: String, gradientNorm: Double? = nil) -> TrainingPoint {
+    mutating func evaluate(phase: String, gradientNorm: Double? = nil) throws -> TrainingPoint {
         let seconds = trainingSeconds
         let snapshot = self
         let network = snapshot.evaluationNetwork
-        let scores = watch.measure("evaluate") {
-            func score(_ rows: TrainingRows?) -> Double? {
-                rows.map { snapshot.problem.score(snapshot.outputs(network, $0.x), $0) }
-            }
-            return (score(snapshot.problem.validation), score(snapshot.problem.test))
-        }
+        let scores = try watch.measure("evaluate") { try snapshot.problem.scores(network) }
         var point = TrainingPoint(step: state.rule.step, epoch: epoch, seconds: seconds)
         point.phase = phase
         point.gradientNorm = gradientNorm
-        (point.validationScore, point.testScore) = scores
+        (point.validationScore, point.testScore) = (scores.validation, scores.test)
         watch.measure("evaluate") { point.structure = snapshot.structure(network) }
         if state.progress.lossCount > 0 { point.trainLoss = state.progress.lossSum / Double(state.progress.lossCount) }
         point.learningRate = rate(rule.groups[0].optimizer.lr)
@@ -66,7 +52,7 @@ extension StochasticTraining {
                 state.progress.waiting += 1
             }
         }
-        if let metric = schedule as? any MetricSchedule, var plateau = state.progress.plateau,
+        if let metric = trainer.schedule as? any MetricSchedule, var plateau = state.progress.plateau,
             let value = point.validationScore.map({ 1 - $0 }) ?? point.trainLoss
         {
             _ = metric.factor(after: value, base: rule.groups[0].optimizer.lr, state: &plateau)
@@ -79,7 +65,7 @@ extension StochasticTraining {
     /// The penalty of each parameter.
     private var penalties: [(any Penalty)?] {
         let names = state.network.parameters.names
-        let chosen = names.indices.filter { trained?.contains(names[$0]) ?? true }
+        let chosen = names.indices.filter { trainer.trained?.contains(names[$0]) ?? true }
         var penalties = [(any Penalty)?](repeating: nil, count: names.count)
         for (group, positions) in zip(rule.groups, state.rule.assignment) {
             for (place, position) in positions.enumerated() {
@@ -99,7 +85,7 @@ extension StochasticTraining {
     private func structure(_ network: Network) -> StructurePoint? {
         guard let found = layers(network) else { return nil }
         let names = network.parameters.names
-        let chosen = names.indices.filter { trained?.contains(names[$0]) ?? true }
+        let chosen = names.indices.filter { trainer.trained?.contains(names[$0]) ?? true }
         let parameters = chosen.map { network.parameters.values[$0] }
         let current = chosen.map { state.network.parameters.values[$0] }
         let strengths = state.rule.optimizers.flatMap { $0.slots.compactMap { $0.numbers["lambda"] } }
@@ -113,44 +99,33 @@ extension StochasticTraining {
 
     // MARK: Results
 
-    func model() -> NetworkModel {
-        NetworkModel(
-            architecture: settings.model, settings: (try? architecture.settings) ?? settings.modelSettings,
-            network: evaluationNetwork, input: problem.input, outputs: problem.outputs, data: data.train,
-            problem: problem)
-    }
-
     /// The numbers of the run.
     ///
     /// - Throws: `NonFiniteError` where the network that came out is no result.
-    func report(method: String, termination: Termination) throws -> TrainingReport {
+    func report(termination: Termination) throws -> TrainingReport {
         let network = evaluationNetwork
         try requireFinite(network)
-        let (train, loss) = watch.measure("evaluate") {
-            let outputs = outputs(network, problem.train.x)
-            return (problem.score(outputs, problem.train), problem.loss(outputs, problem.train.y).scalar)
-        }
+        let (loss, train) = try watch.measure("evaluate") { try problem.trainingScores(network) }
         guard loss.isFinite else {
             throw NonFiniteError(
                 description: "the loss over all training rows is no number behind step \(state.rule.step); lower the "
                     + "learning rate, or bound gradients with `clip_norm`")
         }
         let names = network.parameters.names
-        let chosen = names.indices.filter { trained?.contains(names[$0]) ?? true }
+        let chosen = names.indices.filter { trainer.trained?.contains(names[$0]) ?? true }
         let penalty = rule.penalty(chosen.map { network.parameters.values[$0] }, state: state.rule)
         let last = state.progress.history.last
-        let hasScores = problem.validation != nil || problem.test != nil
+        let hasScores = last?.validationScore != nil || last?.testScore != nil
+        let optimizer = rule.groups[0].optimizer
         return TrainingReport(
-            method: method, settings: settings, optimizer: (try? rule.groups[0].optimizer.settings) ?? [:],
-            model: (try? architecture.settings) ?? [:], parameters: network.parameterCount,
-            rows: problem.train.count, columns: data.train.features.shape[1], outputs: problem.outputs,
-            loss: problem.lossName.rawValue, steps: state.rule.step, epochs: epoch, trainScore: train,
-            validationScore: last?.validationScore, testScore: last?.testScore,
+            method: type(of: optimizer).name, optimizer: (try? optimizer.settings) ?? [:],
+            parameters: network.parameterCount, rows: problem.rows, steps: state.rule.step, epochs: epoch,
+            trainScore: train, validationScore: last?.validationScore, testScore: last?.testScore,
             bestScore: hasScores ? state.progress.best : nil, bestStep: state.progress.bestStep,
             trainLoss: loss, objective: penalty.map { loss + $0 }, structure: layers(network),
             seconds: trainingSeconds, secondsByPhase: watch.phases, peakMemoryBytes: PeakMemory.bytes,
-            termination: termination.rawValue, device: "\(device)", threads: Runtime.threads, dataHash: dataHash,
-            torch: Runtime.version, notices: problem.notices + loader.notices, warning: divergence(loss),
+            termination: termination.rawValue, device: "\(trainer.device)", threads: Runtime.threads,
+            dataHash: problem.fingerprint, torch: Runtime.version, notices: problem.notices, warning: divergence(loss),
             history: state.progress.history)
     }
 

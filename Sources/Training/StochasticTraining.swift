@@ -8,112 +8,67 @@ import Settings
 import Torch
 
 /// One run in progress.
-struct StochasticTraining {
-    let settings: TrainingSettings
-    let device: Device
-    let problem: TrainingProblem
-    let data: LoadedData
-    let architecture: any Architecture
+struct StochasticTraining<P: Problem> {
+    let trainer: Trainer<P>
+    let problem: P
     let rule: UpdateRule
-    let schedule: any Schedule
     var state: TrainingState
-    /// Names of the parameters that steps change; nil for all.
-    var trained: Set<String>?
     let watch: Stopwatch
-    let dataHash: String
     /// What is to be said before the first step.
     let announcement: [String]
-    let loader: BatchLoader
+    /// What a checkpoint must have to be one of this run.
+    let identity: String
 
-    init(settings: TrainingSettings, device: Device, data: LoadedData, checkpoint: String?) throws {
-        let architecture = try ArchitectureCatalogue.make(settings.model, settings: settings.modelSettings)
-        let schedule = try ScheduleCatalogue.make(settings.scheduleName, settings: settings.scheduleSettings)
-        // What cannot be had should not be found out behind the reading of the data.
-        _ = try settings.rule()
-        let watch = Stopwatch()
-        let problem = try watch.measure("setup") { try TrainingProblem(data, settings: settings, device: device) }
-        let module = try architecture.network(input: problem.input, outputs: problem.outputs)
-        let rule = try settings.rule(lookups: Network.lookupNames(of: module))
-        try self.init(
-            settings: settings, device: device, data: data, problem: problem, architecture: architecture,
-            module: module, rule: rule, schedule: schedule, trained: nil, watch: watch, checkpoint: checkpoint)
-    }
-
+    /// Starts a run, or goes on with one.
+    ///
+    /// - Parameters:
+    ///   - network: the module with its first parameters, where they were made already.
+    ///   - watch: what has run since the set-up began.
     init(
-        settings: TrainingSettings, device: Device, data: LoadedData, problem: TrainingProblem,
-        architecture: any Architecture, module: any Module, rule: UpdateRule, schedule: any Schedule,
-        trained: Set<String>?, watch: Stopwatch, checkpoint: String?
+        _ trainer: Trainer<P>, network: Network? = nil, watch: Stopwatch = Stopwatch(), checkpoint: String?
     ) throws {
-        (self.settings, self.device, self.problem, self.data) = (settings, device, problem, data)
-        (self.architecture, self.schedule, self.trained) = (architecture, schedule, trained)
-        if let model = architecture as? LanguageModel, model.predicts == "every" {
-            throw SettingError(
-                LanguageModel.name, "predicts is 'every', but the data have one class for a row: it must be 'last'")
-        }
-        if settings.augmentation.isActive {
-            guard case .image = problem.input else {
-                throw SettingError("augmentation", "crops and flips images, but the data are none: leave it out")
-            }
-        }
-        let dtype: DType = settings.precision == .float64 ? .float64 : .float32
-        try Self.requireMemory(module, settings.model, dtype)
-        let network = Network(module, seed: settings.seed, dtype: dtype, device: device)
-        let chosen = network.parameters.pairs.filter { trained?.contains($0.name) ?? true }
+        try trainer.validate()
+        (self.trainer, rule) = (trainer, trainer.rule)
+        var problem = trainer.problem
+        try problem.prepare(for: trainer.module)
+        self.problem = problem
+        let network = try network ?? trainer.network()
+        let chosen = network.parameters.pairs.filter { trainer.trained?.contains($0.name) ?? true }
         let assignment = try rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
-        let names = chosen.map(\.name)
-        try settings.check(rule.groups, names, chosen.map(\.tensor.shape), assignment)
-        var rule = rule
-        if settings.couplesChannels == true {
-            try rule.coupleChannels(of: network, input: problem.input, names, assignment)
-        }
-        self.rule = rule
-        dataHash = data.train.hash
-        loader = BatchLoader(
-            problem: problem, settings: settings,
-            normalisesBatches: network.buffers.names.contains { $0.hasSuffix("running_mean") })
-        announcement = loader.notices.map { "note: " + $0 } + rule.penaltyLines(names, assignment)
+        announcement =
+            problem.notices.filter { !trainer.problem.notices.contains($0) }.map { "note: " + $0 }
+            + rule.penaltyLines(chosen.map(\.name), assignment)
+        identity = try trainer.identity ?? trainer.description()
         var fresh = TrainingState(
             network: network, rule: rule.initialState(assignment), progress: .init())
-        if let metric = schedule as? any MetricSchedule { fresh.progress.plateau = metric.initialState }
+        if let metric = trainer.schedule as? any MetricSchedule { fresh.progress.plateau = metric.initialState }
         guard let checkpoint else {
             (state, self.watch) = (fresh, watch)
             return
         }
         let read = try StateFile.read(
-            checkpoint, into: fresh, rule: rule, settings: settings, dataHash: dataHash)
+            checkpoint, into: fresh, rule: rule, identity: identity, dataHash: problem.fingerprint)
         state = read
         self.watch = Stopwatch(
             elapsed: read.progress.phases.values.reduce(0, +), phases: read.progress.phases)
         // The last update may have had fewer batches than usual.
-        let begun = (state.progress.batches + settings.accumulation - 1) / settings.accumulation
+        let begun = (state.progress.batches + trainer.accumulation - 1) / trainer.accumulation
         if begun > 0 { state.rule.position = position(begun - 1) }
-    }
-
-    /// Refuses networks whose parameters alone, with gradients and two moments, are more than this machine's memory.
-    private static func requireMemory(_ module: any Module, _ name: String, _ dtype: DType) throws {
-        let needed = 4 * Double(Network.elementCount(of: module)) * Double(dtype.byteCount)
-        let present = Double(ProcessInfo.processInfo.physicalMemory)
-        guard needed > present else { return }
-        throw SettingError(
-            name,
-            String(
-                format: "needs at least %.0f GB for parameters, gradients and the optimizer's state, this machine has "
-                    + "%.0f GB: lower its sizes", needed / 1e9, present / 1e9))
     }
 
     // MARK: Time
 
-    var batchesPerEpoch: Int { loader.batchesPerEpoch }
+    var batchesPerEpoch: Int { problem.batchesPerEpoch }
     var totalBatches: Int {
-        settings.steps.map { $0 * settings.accumulation }
-            ?? max(1, Int((settings.epochs * Double(batchesPerEpoch)).rounded()))
+        trainer.steps.map { $0 * trainer.accumulation }
+            ?? max(1, Int((trainer.epochs * Double(batchesPerEpoch)).rounded()))
     }
     var epoch: Double { Double(state.progress.batches) / Double(batchesPerEpoch) }
 
     /// Batches of one update: more behind each convex solve where the batch grows.
     private var accumulation: Int {
-        let growth = pow(settings.head?.batchGrowth ?? 1, Double(max(0, state.progress.round - 1)))
-        return max(1, Int(min(1e6, Double(settings.accumulation) * growth)))
+        let growth = pow(trainer.accumulationGrowth, Double(max(0, state.progress.round - 1)))
+        return max(1, Int(min(1e6, Double(trainer.accumulation) * growth)))
     }
 
     /// Seconds of training: evaluation is everybody's own affair.
@@ -127,25 +82,25 @@ struct StochasticTraining {
         let total = Double(totalBatches)
         let unit = scheduleUnit
         let (time, length) = ((batches / unit).rounded(.down), total / unit)
-        let (schedule, factor) = (schedule, state.progress.plateau?.factor ?? 1)
+        let (schedule, factor) = (trainer.schedule, state.progress.plateau?.factor ?? 1)
         return { schedule.rate(at: time, base: $0, total: length) * factor }
     }
 
     /// Batches of one unit of the schedule's time.
     private var scheduleUnit: Double {
-        Double(settings.scheduleUnit == .step ? settings.accumulation : batchesPerEpoch)
+        Double(trainer.scheduleUnit == .step ? trainer.accumulation : batchesPerEpoch)
     }
 
     /// Updates done, of the usual number of batches.
-    private var usualSteps: Int { state.progress.batches / settings.accumulation }
+    private var usualSteps: Int { state.progress.batches / trainer.accumulation }
 
     /// Where in the run an update is.
     private func position(_ step: Int) -> RunPosition {
-        let perStep = Double(settings.accumulation)
+        let perStep = Double(trainer.accumulation)
         let total = Int((Double(totalBatches) / perStep).rounded(.up))
         var starts: [Int] = []
         var gamma = 1.0
-        if let staged = schedule as? any StagedSchedule {
+        if let staged = trainer.schedule as? any StagedSchedule {
             gamma = staged.gamma
             starts = staged.milestones(total: Double(totalBatches) / scheduleUnit)
                 .map { Int(($0.rounded(.up) * scheduleUnit / perStep).rounded(.up)) }.filter { $0 < total }
@@ -159,11 +114,11 @@ struct StochasticTraining {
 
     mutating func execute(
         _ observe: (TrainerEvent) -> Directive
-    ) throws -> (model: NetworkModel, report: TrainingReport) {
+    ) throws -> (network: Network, report: TrainingReport) {
         var termination = Termination.completed
-        if state.progress.history.isEmpty { evaluate(phase: "start") }
+        if state.progress.history.isEmpty { try evaluate(phase: "start") }
         if announce(observe) == .stop {
-            return (model(), try report(method: settings.optimizer, termination: .cancelled))
+            return (evaluationNetwork, try report(termination: .cancelled))
         }
         while state.progress.batches < totalBatches {
             if let end = try advance(observe) {
@@ -172,8 +127,7 @@ struct StochasticTraining {
             }
         }
         announceEnd(observe)
-        let report = try report(method: settings.optimizer, termination: termination)
-        return (model(), report)
+        return (evaluationNetwork, try report(termination: termination))
     }
 
     /// Says what has a penalty and what has none.
@@ -196,15 +150,15 @@ struct StochasticTraining {
         let watch = watch
         let before = state.progress.batches
         let outcome = try watch.measure("train") { try update() }
-        let interval = max(1, Int((settings.evaluationInterval * Double(batchesPerEpoch)).rounded()))
+        let interval = max(1, Int((trainer.evaluationInterval * Double(batchesPerEpoch)).rounded()))
         let isLast = state.progress.batches >= totalBatches
         var event = self.event(outcome)
         if isLast || state.progress.batches / interval > before / interval {
             event = try evaluated(event, phase: "train")
         }
         if observe(event) == .stop { return .cancelled }
-        if let limit = settings.timeLimit, trainingSeconds >= limit { return .timeLimit }
-        if let patience = settings.patience, state.progress.waiting > patience { return .validationStalled }
+        if let limit = trainer.timeLimit, trainingSeconds >= limit { return .timeLimit }
+        if let patience = trainer.patience, state.progress.waiting > patience { return .validationStalled }
         return nil
     }
 
@@ -215,7 +169,7 @@ struct StochasticTraining {
         var event = event
         try requireFinite(state.network)
         let before = state.progress.best
-        let point = evaluate(phase: phase, gradientNorm: event.progress.gradientNorm)
+        let point = try evaluate(phase: phase, gradientNorm: event.progress.gradientNorm)
         event.point = point
         event.evaluations = evaluations
         event.isBest = state.progress.best != before
@@ -223,7 +177,7 @@ struct StochasticTraining {
         event.progress.testScore = point.testScore
         let snapshot = self
         event.writeCheckpoint = { try snapshot.writeCheckpoint($0) }
-        event.model = { snapshot.model() }
+        event.network = { snapshot.evaluationNetwork }
         return event
     }
 
@@ -239,13 +193,13 @@ struct StochasticTraining {
         return TrainerEvent(
             progress: progress, batches: state.progress.batches, evaluations: evaluations,
             writeCheckpoint: { try snapshot.writeCheckpoint($0) },
-            model: { snapshot.model() })
+            network: { snapshot.evaluationNetwork })
     }
 
     func writeCheckpoint(_ path: String) throws {
         var copy = state
         copy.progress.phases = watch.phases
-        try StateFile.write(copy, settings: settings, dataHash: dataHash, to: path)
+        try StateFile.write(copy, identity: identity, dataHash: problem.fingerprint, to: path)
     }
 
     // MARK: Steps
@@ -253,15 +207,15 @@ struct StochasticTraining {
     private mutating func update() throws -> UpdateRule.Outcome {
         let first = state.progress.batches
         let count = min(accumulation, totalBatches - first)
-        let batches = (first..<first + count).map { loader.batch($0) }
+        let batches = try (first..<first + count).map { try problem.batch($0) }
         var network = state.network
         state.network.parameters = NamedTensors()
         let names = network.parameters.names
-        let positions = names.indices.filter { trained?.contains(names[$0]) ?? true }
+        let positions = names.indices.filter { trainer.trained?.contains(names[$0]) ?? true }
         var parameters = network.parameters.values
-        network.parameters = network.parameters.replacing(parameters.map { _ in Self.nothing })
+        network.parameters = network.parameters.replacing(parameters.map { _ in nothing })
         var moving = positions.map { parameters[$0] }
-        for position in positions { parameters[position] = Self.nothing }
+        for position in positions { parameters[position] = nothing }
         var norms: [(String, Double)] = []
         // The optimizer's state moves out too, so that it is changed in place.
         var ruleState = state.rule
@@ -275,14 +229,14 @@ struct StochasticTraining {
             var total = 0.0
             var sums: [Tensor] = []
             // Every row counts the same, whatever the size of its batch.
-            let rows = batches.map { Double($0.x.shape[0]) }
+            let rows = batches.map { problem.weight(of: $0) }
             let largest = rows.max() ?? 1
             let shares = rows.map { $0 / largest }
             for (offset, batch) in batches.enumerated() {
-                Runtime.seed(Self.mix(settings.seed, UInt64(first + offset)))
+                Runtime.seed(Self.mix(trainer.seed, UInt64(first + offset)))
                 network.parameters = network.parameters.replacing(all)
                 let found = try gradients(&network, batch)
-                network.parameters = network.parameters.replacing(parameters.map { _ in Self.nothing })
+                network.parameters = network.parameters.replacing(parameters.map { _ in nothing })
                 total += found.value.scalar * shares[offset]
                 if sums.isEmpty {
                     sums = found.gradients
@@ -308,24 +262,15 @@ struct StochasticTraining {
         return outcome
     }
 
-    private static let nothing = Tensor([Float](), shape: [0])
-
     /// Seed of the engine's generator for one step.
     private static func mix(_ seed: UInt64, _ step: UInt64) -> UInt64 {
         var random = SplitMix64(mixing: seed, 0xD20, step)
         return random.next() >> 1
     }
 
-    private func gradients(_ network: inout Network, _ batch: (x: Tensor, y: Tensor)) throws -> Differential {
-        let loss = problem.loss
-        guard settings.precision == .mixed else {
-            return try network.lossAndGradients(batch.x, trained: trained) { loss($0, batch.y) }
-        }
-        var half = network
-        let x = architecture is LanguageModel ? batch.x : batch.x.to(.bfloat16)
-        let found = try half.lossAndGradients(x, castTo: .bfloat16, trained: trained) { loss($0.to(.float32), batch.y) }
-        network.buffers = half.buffers
-        return found
+    private func gradients(_ network: inout Network, _ batch: P.Batch) throws -> Differential {
+        let type: DType? = trainer.precision == .mixed ? .bfloat16 : nil
+        return try network.lossAndGradients(castTo: type, trained: trainer.trained) { try problem.loss(batch, $0) }
     }
 
     /// Throws where a parameter or a running statistic is no number.
@@ -338,12 +283,14 @@ struct StochasticTraining {
     }
 
     private func nonFinite(_ batch: Int, _ norms: [(String, Double)]) -> NonFiniteError {
-        let rows = loader.rows(of: batch).prefix(5).map(String.init).joined(separator: ", ")
         let largest = norms.sorted { $0.1.isNaN || (!$1.1.isNaN && $0.1 > $1.1) }.prefix(3)
             .map { "\($0.0) \($0.1)" }.joined(separator: ", ")
         return NonFiniteError(
-            description: "the loss is no number at step \(state.rule.step + 1), batch \(batch) (rows \(rows), …); "
+            description: "the loss is no number at step \(state.rule.step + 1), \(problem.name(ofBatch: batch)); "
                 + "largest gradient norms: \(largest.isEmpty ? "not finite" : largest); "
                 + "lower the learning rate, or bound gradients with `clip_norm`")
     }
 }
+
+/// In the place of tensors that are elsewhere.
+private let nothing = Tensor([Float](), shape: [0])

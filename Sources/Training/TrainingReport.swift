@@ -61,22 +61,22 @@ public struct StructurePoint: Sendable, Codable, Equatable {
 public struct TrainingReport: Sendable, Codable {
     /// Name of the method: the optimizer, or `cronos-am`.
     public var method: String
-    /// The settings that were used.
-    public var settings: TrainingSettings
+    /// The settings that were used; nil where objects were given.
+    public var settings: TrainingSettings?
     /// All hyperparameters of the optimizer.
     public var optimizer: [String: SettingValue]
-    /// All hyperparameters of the architecture.
-    public var model: [String: SettingValue]
+    /// All hyperparameters of the architecture, where it has a name.
+    public var model: [String: SettingValue]?
     /// Trained elements.
     public var parameters: Int
-    /// Training rows.
-    public var rows: Int
-    /// Raw feature columns.
-    public var columns: Int
-    /// Outputs of the network.
-    public var outputs: Int
+    /// Training rows, where the problem has such.
+    public var rows: Int?
+    /// Raw feature columns of a data set.
+    public var columns: Int?
+    /// Outputs of the network, on a data set.
+    public var outputs: Int?
     /// Loss, by name.
-    public var loss: String
+    public var loss: String?
     /// Updates done.
     public var steps: Int
     /// Passes done.

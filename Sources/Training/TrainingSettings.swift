@@ -1,3 +1,4 @@
+import Foundation
 import Networks
 import Optimizers
 import Settings
@@ -96,15 +97,15 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         case huber
         case reconstruction
 
-        /// The loss itself.
-        public var loss: TrainingLoss {
+        /// The loss of outputs and targets; nil for networks that learn from their inputs alone.
+        public var loss: TrainingLoss? {
             switch self {
             case .crossEntropy: .crossEntropy()
             case .binaryCrossEntropy: .binaryCrossEntropy
             case .meanSquared: .meanSquared
             case .absolute: .absolute
             case .huber: .huber()
-            case .reconstruction: .reconstruction
+            case .reconstruction: nil
             }
         }
 
@@ -117,6 +118,17 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
             case .huber: "huber"
             case .absolute, .reconstruction: nil
             }
+        }
+    }
+
+    /// The settings as text, without what may differ where a run goes on: a longer time limit.
+    var identity: String {
+        get throws {
+            var copy = self
+            copy.timeLimit = nil
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            return String(decoding: try encoder.encode(copy), as: UTF8.self)
         }
     }
 

@@ -42,12 +42,13 @@ struct TrainingState {
 
 /// The file of a training checkpoint.
 enum StateFile {
-    private static let version = 3
+    private static let version = 4
     private static let key = "descent.training"
 
     private struct Header: Codable {
         var version: Int
-        var settings: TrainingSettings
+        /// What was asked for: see `Trainer.identity`.
+        var identity: String
         var dataHash: String
         var progress: TrainingState.Progress
         var step: Int
@@ -73,7 +74,7 @@ enum StateFile {
     }
 
     /// Writes a state, by way of a temporary file.
-    static func write(_ state: TrainingState, settings: TrainingSettings, dataHash: String, to path: String) throws {
+    static func write(_ state: TrainingState, identity: String, dataHash: String, to path: String) throws {
         var tensors: [(name: String, array: ArrayData)] = []
         func add(_ prefix: String, _ values: [Tensor]) {
             for (index, tensor) in values.enumerated() { tensors.append(("\(prefix).\(index)", tensor.arrayData)) }
@@ -91,30 +92,30 @@ enum StateFile {
             }
         }
         let header = Header(
-            version: version, settings: settings, dataHash: dataHash, progress: state.progress, step: state.rule.step,
+            version: version, identity: identity, dataHash: dataHash, progress: state.progress, step: state.rule.step,
             optimizerSteps: state.rule.parts.map(\.step), numbers: state.rule.parts.map { $0.slots.map(\.numbers) },
             shared: state.rule.parts.map(\.shared.numbers))
         let text = String(decoding: try encoder.encode(header), as: UTF8.self)
         try SafeTensors.write(SafeTensorsFile(tensors: tensors, metadata: [key: text]).sealed(), to: path)
     }
 
-    /// Reads a state into a fresh one of the same settings.
+    /// Reads a state into a fresh one of the same run.
     ///
     /// - Parameter rule: what the state is of: every tensor must be such as its optimizers make.
     /// - Throws: `InterchangeError` for files of another version, another run or other data, and for damaged ones.
     static func read(
-        _ path: String, into fresh: TrainingState, rule: UpdateRule, settings: TrainingSettings, dataHash: String
+        _ path: String, into fresh: TrainingState, rule: UpdateRule, identity: String, dataHash: String
     ) throws -> TrainingState {
         try read(
-            SafeTensors.read(path), path: path, into: fresh, rule: rule, settings: settings, dataHash: dataHash)
+            SafeTensors.read(path), path: path, into: fresh, rule: rule, identity: identity, dataHash: dataHash)
     }
 
     /// Reads the content of a checkpoint file; `path` is named in errors.
     static func read(
-        _ file: SafeTensorsFile, path: String, into fresh: TrainingState, rule: UpdateRule, settings: TrainingSettings,
+        _ file: SafeTensorsFile, path: String, into fresh: TrainingState, rule: UpdateRule, identity: String,
         dataHash: String
     ) throws -> TrainingState {
-        let header = try Self.header(of: file, path: path, settings: settings, dataHash: dataHash)
+        let header = try Self.header(of: file, path: path, identity: identity, dataHash: dataHash)
         let reader = Reader(file: file, path: path)
         var state = fresh
         let parameters = fresh.network.parameters
@@ -161,7 +162,7 @@ enum StateFile {
 
     /// The header of a checkpoint that is whole, and of this run and these data.
     private static func header(
-        of file: SafeTensorsFile, path: String, settings: TrainingSettings, dataHash: String
+        of file: SafeTensorsFile, path: String, identity: String, dataHash: String
     ) throws -> Header {
         guard let text = file.metadata[key] else {
             throw fault(path, "is no training checkpoint", "Give the checkpoint folder of a run of descent train")
@@ -178,10 +179,7 @@ enum StateFile {
                 path, "is a damaged checkpoint: its checksum is not that of its content",
                 "Discard it, and start the run again")
         }
-        var (stored, given) = (header.settings, settings)
-        // A longer time limit is what a run is resumed with.
-        (stored.timeLimit, given.timeLimit) = (nil, nil)
-        guard stored == given else {
+        guard header.identity == identity else {
             throw fault(path, "is a checkpoint of a run with other settings", "Resume with the same arguments")
         }
         guard header.dataHash == dataHash else {

@@ -300,8 +300,8 @@ struct ComparisonPlan {
             let structures = points.compactMap(\.structure)
             if !structures.isEmpty {
                 curve.structure = RunStructure(
-                    strength: run.strength ?? report.settings.target?.share
-                        ?? report.settings.penalty?.settings["lambda"]?.number,
+                    strength: run.strength ?? report.settings?.target?.share
+                        ?? report.settings?.penalty?.settings["lambda"]?.number,
                     sparsity: structures.map { $0.groupSparsity ?? $0.lowRankLevel ?? $0.zeroShare },
                     fingerprints: structures.map(\.fingerprint), objective: report.objective,
                     secondsPerEpoch: report.seconds / max(1e-9, report.epochs))

@@ -191,8 +191,7 @@ struct TrainingSession {
         var lastCheckpoint = Date()
         var final: (() throws -> Void)?
         var failure: (any Error)?
-        let trainer = Trainer(settings: settings, device: device)
-        let (trained, report) = try trainer.fit(loaded, resumingFrom: resume) { event in
+        let (trained, report) = try settings.fit(loaded, device: device, resumingFrom: resume) { event in
             do {
                 // Only now are the settings known to be good: what an earlier run left goes no sooner.
                 if logs == nil { logs = try begin(event) }
@@ -206,7 +205,7 @@ struct TrainingSession {
             if let point = event.point {
                 logs?.metrics.append(event.progress)
                 try? logs?.board.add(step: point.step, scalars: point.scalars)
-                if event.isBest { try? event.model().save(to: folder.path + "/best.safetensors") }
+                if event.isBest { try? event.model?().save(to: folder.path + "/best.safetensors") }
                 if Date().timeIntervalSince(lastCheckpoint) >= running.checkpointSeconds {
                     // A failed periodic checkpoint must not end a long run; the final one reports its error.
                     try? checkpoints.write(event)
@@ -229,7 +228,7 @@ struct TrainingSession {
             try? final?()
             throw error
         }
-        try folder.write(report, page: try TrainingPage(report: report, data: loaded, model: model).render())
+        try folder.write(report, page: try TrainingPage(report: report, result: (loaded, model)).render())
         if !isCut { folder.removeCheckpoint() }
         return report
     }
@@ -256,8 +255,9 @@ struct TrainingSession {
     private static func facts(_ report: TrainingReport) -> [String: String] {
         var facts = [
             "method": report.method, "steps": "\(report.steps)", "termination": report.termination,
-            "seed": "\(report.settings.seed)", "data hash": report.dataHash,
+            "data hash": report.dataHash,
         ]
+        facts["seed"] = report.settings.map { "\($0.seed)" }
         if let test = report.testScore { facts["test score"] = Format.percent(test) }
         return facts
     }

@@ -11,22 +11,34 @@ import Training
 /// The HTML page of a training run.
 struct TrainingPage {
     let report: TrainingReport
-    let data: LoadedData
-    let model: NetworkModel
+    /// What was trained, where there is no data set.
+    var title = "Training"
+    /// The data set and the model of it, where there is one.
+    var result: (data: LoadedData, model: NetworkModel)?
 
-    private var scoreName: String { model.task == .regression ? "R²" : "accuracy" }
+    private var scoreName: String {
+        switch result?.model.task {
+        case .classification: "accuracy"
+        case .regression: "R²"
+        case nil: "score"
+        }
+    }
 
     func render() throws -> String {
         var page = HTMLPage(
-            title: "\(data.train.name): \(report.settings.model)",
-            subtitle: "\(report.rows) rows, \(report.parameters) parameters, \(report.loss) loss, \(report.method)")
+            title: result.map { "\($0.data.train.name): \(report.settings?.model ?? title)" } ?? title,
+            subtitle: [
+                report.rows.map { "\($0) rows" }, "\(report.parameters) parameters", report.loss.map { "\($0) loss" },
+                report.method,
+            ].compactMap(\.self).joined(separator: ", "))
         var tiles: [(label: String, value: String, note: String)] = []
         if let test = report.testScore {
-            tiles.append(("test \(scoreName)", Format.percent(test), "\(data.test?.count ?? 0) rows"))
+            tiles.append(
+                ("test \(scoreName)", Format.percent(test), result?.data.test.map { "\($0.count) rows" } ?? ""))
         }
         if let held = report.validationScore { tiles.append(("validation \(scoreName)", Format.percent(held), "")) }
         if let train = report.trainScore {
-            tiles.append(("train \(scoreName)", Format.percent(train), "\(report.rows) rows"))
+            tiles.append(("train \(scoreName)", Format.percent(train), report.rows.map { "\($0) rows" } ?? ""))
         }
         tiles.append(("time", Format.duration(report.seconds), "\(report.steps) steps"))
         page.add(keyFigures: tiles)
@@ -117,6 +129,7 @@ struct TrainingPage {
     }
 
     private func addConfusion(_ page: inout HTMLPage) throws {
+        guard let (data, model) = result else { return }
         let scored = data.test ?? data.train
         guard model.task == .classification, let labels = scored.labels, model.classNames.count <= 30 else { return }
         let counts = Scoring.confusion(
@@ -132,16 +145,20 @@ struct TrainingPage {
     private func addRun(_ page: inout HTMLPage) {
         page.add(section: "Run")
         var rows = [
-            ["termination", report.termination], ["optimizer", report.settings.optimizer],
-            ["schedule", report.settings.scheduleName], ["batch", "\(report.settings.batch)"],
-            ["threads", "\(report.threads)"], ["device", report.device], ["seed", "\(report.settings.seed)"],
+            ["termination", report.termination], ["threads", "\(report.threads)"], ["device", report.device],
             ["peak memory", Format.bytes(report.peakMemoryBytes)], ["data hash", report.dataHash],
             ["LibTorch", report.torch], ["Descent", Version.text],
         ]
+        if let settings = report.settings {
+            rows += [
+                ["optimizer", settings.optimizer], ["schedule", settings.scheduleName], ["batch", "\(settings.batch)"],
+                ["seed", "\(settings.seed)"],
+            ]
+        }
         for (name, value) in report.optimizer.sorted(by: { $0.key < $1.key }) {
             rows.append(["optimizer: \(name)", value.text])
         }
-        for (name, value) in report.model.sorted(by: { $0.key < $1.key }) {
+        for (name, value) in (report.model ?? [:]).sorted(by: { $0.key < $1.key }) {
             rows.append(["model: \(name)", value.text])
         }
         for (phase, seconds) in report.secondsByPhase.sorted(by: { $0.key < $1.key }) {

@@ -56,7 +56,7 @@ struct AlternatingTests {
         var checked = 0
         _ = try trained(settings, data) { event in
             guard let point = event.point else { return .proceed }
-            let model = event.model()
+            let model = event.model!()
             let value = Self.objective(model, data, penalty: settings.head!.penalty)
             if point.phase == "convex", let before {
                 #expect(value < 0.999 * before && point.relativeGap ?? 1 < 0.1)
@@ -91,7 +91,7 @@ struct AlternatingTests {
         var checked = 0
         _ = try trained(settings, data) { event in
             guard let point = event.point, point.phase == "convex" else { return .proceed }
-            let value = Self.objective(event.model(), data, penalty: settings.head!.penalty)
+            let value = Self.objective(event.model!(), data, penalty: settings.head!.penalty)
             #expect(abs(value - point.objective!) < 1e-6 * value)
             checked += 1
             return .proceed

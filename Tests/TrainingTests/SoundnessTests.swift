@@ -224,7 +224,7 @@ struct CheckpointDataTests {
         let text = try #require(file.metadata["descent.training"])
         let progress = try #require(text.range(of: #""progress":{"#)).lowerBound
         let ranges = text.ranges(of: #/-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/#).filter { $0.lowerBound > progress }
-        #expect(ranges.count > 20 && text.contains(#""plateau":"#))
+        #expect(ranges.count > 10 && text.contains(#""plateau":"#))
         var refused = 0
         for range in ranges {
             for number in ["-1", "\(Int.max)", "\(Int.min)", "1e300"] {

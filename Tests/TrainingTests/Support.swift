@@ -43,7 +43,7 @@ func trained(
     observe: (TrainerEvent) -> Directive = { _ in .proceed }
 ) throws -> (model: NetworkModel, report: TrainingReport) {
     try Engine.exclusively {
-        try Trainer(settings: settings).fit(data, resumingFrom: checkpoint, observe: observe)
+        try settings.fit(data, resumingFrom: checkpoint, observe: observe)
     }
 }
 

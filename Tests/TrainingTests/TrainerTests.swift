@@ -212,17 +212,16 @@ struct TrainerTests {
         let augmented = settings
         var data = try made("teacher")
         data.train.imageShape = [2, 5]
-        let problem = try TrainingProblem(data, settings: settings, device: .cpu)
-        let ahead = BatchLoader(problem: problem, settings: augmented)
-        func fresh(_ number: Int) -> (x: Tensor, y: Tensor) {
-            BatchLoader(problem: problem, settings: augmented).batch(number)
+        func fresh(_ settings: TrainingSettings) throws -> SupervisedProblem {
+            try SupervisedProblem(data, batch: settings.batch, augmentation: settings.augmentation, seed: settings.seed)
         }
+        let ahead = try fresh(augmented)
         for number in 0..<40 {
-            let (a, b) = (ahead.batch(number), fresh(number))
+            let (a, b) = (ahead.batch(number), try fresh(augmented).batch(number))
             #expect(a.x.doubles() == b.x.doubles() && a.y.doubles() == b.y.doubles())
         }
         settings.augmentation = Augmentation()
-        #expect(BatchLoader(problem: problem, settings: settings).batch(0).x.doubles() != fresh(0).x.doubles())
+        #expect(try fresh(settings).batch(0).x.doubles() != fresh(augmented).batch(0).x.doubles())
     }
 
     @Test("A run can be measured in updates")

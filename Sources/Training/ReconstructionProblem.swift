@@ -1,0 +1,80 @@
+import Datasets
+import Estimators
+import Networks
+import Settings
+import Torch
+
+/// Rows without labels: a network paints what it does not see of them; the share of the sum of squares that it gets
+/// right is the score.
+struct ReconstructionProblem: DatasetProblem {
+    let facts: ProblemFacts
+    let fingerprint: String
+    private let train: Tensor
+    private let validation: Tensor?
+    private let test: Tensor?
+    private var loader: BatchLoader
+    private let dataNotices: [String]
+
+    init(
+        _ data: LoadedData, architecture: any SelfSupervisedArchitecture, settings: TrainingSettings, device: Device
+    ) throws {
+        guard settings.loss == nil || settings.loss == .reconstruction else {
+            throw SettingError(settings.model, "learns to reconstruct its input: leave the loss out")
+        }
+        let parts = try data.train.split(holding: settings.validation, seed: settings.seed)
+        let standardiser = Standardiser(
+            parts.train, settings.normalisation,
+            standardises: data.train.vocabulary == nil && type(of: architecture).standardises)
+        let dtype: DType = settings.precision == .float64 ? .float64 : .float32
+        func rows(_ set: Dataset) throws -> Tensor {
+            try standardiser.apply(set.features, dtype: dtype).to(device: device)
+        }
+        train = try rows(parts.train)
+        validation = try parts.held.map(rows)
+        test = try data.test.map(rows)
+        let input = SupervisedProblem.inputShape(data.train, columns: standardiser.keptColumns.count)
+        let outputs = 2 * (try architecture.predictions(input: input))
+        facts = ProblemFacts(
+            input: input, outputs: outputs, task: .regression, loss: .reconstruction, standardiser: standardiser,
+            classNames: [], targetNames: (0..<outputs).map { "output\($0)" }, targetMean: [0], targetScale: [1])
+        dataNotices = data.train.notices + standardiser.notices
+        fingerprint = data.train.hash
+        loader = try BatchLoader(x: train, y: nil, input: input, settings: settings.batches)
+    }
+
+    var batchesPerEpoch: Int { loader.batchesPerEpoch }
+    var rows: Int? { train.shape[0] }
+    var notices: [String] { dataNotices + loader.notices }
+    func batch(_ number: Int) -> Tensor { loader.batch(number).x }
+    func weight(of batch: Tensor) -> Double { Double(batch.shape[0]) }
+    func name(ofBatch number: Int) -> String { loader.name(of: number) }
+    mutating func prepare(for module: any Module) throws { loader = try loader.prepared(for: module) }
+    func loss(_ batch: Tensor, _ forward: (Tensor) -> Tensor) -> Tensor { loss(of: forward(batch)) }
+
+    func scores(_ network: Network) -> Scores {
+        Scores(
+            validation: validation.map { score(network.outputs(inBlocks: $0)) },
+            test: test.map { score(network.outputs(inBlocks: $0)) })
+    }
+
+    func trainingScores(_ network: Network) -> (loss: Double, score: Double?) {
+        let outputs = network.outputs(inBlocks: train)
+        return (loss(of: outputs).scalar, score(outputs))
+    }
+
+    /// Predictions, and behind them what they predict.
+    private func halves(_ outputs: Tensor) -> (predicted: Tensor, wanted: Tensor) {
+        let half = outputs.shape[1] / 2
+        return (outputs.columns(0..<half), outputs.columns(half..<2 * half))
+    }
+
+    private func loss(of outputs: Tensor) -> Tensor {
+        let (predicted, wanted) = halves(outputs)
+        return TrainingLoss.meanSquared(predicted, wanted)
+    }
+
+    private func score(_ outputs: Tensor) -> Double {
+        let (predicted, wanted) = halves(outputs)
+        return 1 - (predicted - wanted).squareSum / wanted.squareSum
+    }
+}

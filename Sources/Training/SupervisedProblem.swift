@@ -1,0 +1,224 @@
+import Datasets
+import Estimators
+import Networks
+import Proximal
+import Settings
+import Torch
+
+/// Rows of one part of the data, as the network sees them.
+struct TrainingRows {
+    /// Standardised features, or tokens.
+    var x: Tensor
+    /// Classes, `int64`, or encoded targets, `n × C`.
+    var y: Tensor
+    /// The data they came from.
+    var data: Dataset
+
+    var count: Int { x.shape[0] }
+}
+
+/// How rows become batches.
+struct BatchSettings {
+    /// Rows of a batch.
+    var size = 128
+    /// What is done to training images.
+    var augmentation = Augmentation()
+    /// Seed of the order of rows and of augmentation.
+    var seed: UInt64 = 0
+}
+
+/// What a model file keeps of its problem.
+struct ProblemFacts {
+    var input: InputShape
+    var outputs: Int
+    var task: PredictionTask
+    var loss: TrainingSettings.LossName
+    var standardiser: Standardiser
+    var classNames: [String]
+    var targetNames: [String]
+    /// Means and scales that regression targets were standardised with.
+    var targetMean: [Double]
+    var targetScale: [Double]
+}
+
+/// A problem on a data set, whose networks can be kept as models.
+protocol DatasetProblem: Problem {
+    var facts: ProblemFacts { get }
+}
+
+/// Rows with classes or values to predict: accuracy or R² is the score.
+///
+/// Columns are standardised with the training rows' means and scales, images with one mean and one scale for all pixels.
+/// Rows are shuffled by seed and epoch.
+public struct SupervisedProblem: DatasetProblem {
+    let facts: ProblemFacts
+    let train: TrainingRows
+    let validation: TrainingRows?
+    let test: TrainingRows?
+    let loss: TrainingLoss
+    private var loader: BatchLoader
+    private let dataNotices: [String]
+
+    /// What the network reads.
+    public var input: InputShape { facts.input }
+    /// What the network must give for a row: scores of classes, or values.
+    public var outputs: Int { facts.outputs }
+    /// The data's hash.
+    public let fingerprint: String
+
+    /// Makes the problem of some data.
+    ///
+    /// - Parameters:
+    ///   - loss: nil for the usual one of the task.
+    ///   - batch: rows of a batch, ≥ 1.
+    ///   - validation: share of the training rows that is held out, in [0, 1).
+    ///   - normalisation: what columns are shifted and divided by; measured on the training rows unless given.
+    ///   - precision: type of the features.
+    ///   - seed: of the order of rows, the held-out part and augmentation.
+    /// - Throws: `SettingError` for a loss that does not go with the data; `DataError` for values that the type does not
+    ///   hold.
+    public init(
+        _ data: LoadedData, loss: TrainingSettings.LossName? = nil, batch: Int = 128, validation: Double = 0,
+        normalisation: TrainingSettings.Normalisation? = nil, augmentation: Augmentation = Augmentation(),
+        precision: TrainingSettings.Precision = .float32, seed: UInt64 = 0, device: Device = .cpu
+    ) throws {
+        let all = data.train
+        let lossName = loss ?? Self.defaultLoss(data)
+        self.loss = try Self.checked(lossName, data)
+        let parts = try all.split(holding: validation, seed: seed)
+        let standardiser = Standardiser(parts.train, normalisation, standardises: all.vocabulary == nil)
+        let encoding = EncodedTargets(parts.train, task: data.task, loss: SquaredLoss(), dtype: .float64)
+        let maker = RowMaker(
+            standardiser: standardiser, dtype: precision == .float64 ? .float64 : .float32, device: device,
+            task: data.task, takesClasses: self.loss.takesClasses, mean: encoding.mean, scale: encoding.scale)
+        train = try maker.rows(parts.train)
+        self.validation = try parts.held.map(maker.rows)
+        test = try data.test.map(maker.rows)
+        facts = ProblemFacts(
+            input: Self.inputShape(all, columns: standardiser.keptColumns.count),
+            outputs: lossName == .binaryCrossEntropy
+                ? 1 : self.loss.takesClasses ? all.classNames.count : train.y.shape[1],
+            task: data.task, loss: lossName, standardiser: standardiser, classNames: all.classNames,
+            targetNames: all.targetNames, targetMean: encoding.mean, targetScale: encoding.scale)
+        dataNotices = all.notices + standardiser.notices
+        fingerprint = all.hash
+        loader = try BatchLoader(
+            x: train.x, y: train.y, input: facts.input,
+            settings: BatchSettings(size: batch, augmentation: augmentation, seed: seed))
+    }
+
+    // MARK: Problem
+
+    public var batchesPerEpoch: Int { loader.batchesPerEpoch }
+    public var rows: Int? { train.count }
+    public var notices: [String] { dataNotices + loader.notices }
+    public func batch(_ number: Int) -> (x: Tensor, y: Tensor) { loader.batch(number) }
+    public func weight(of batch: (x: Tensor, y: Tensor)) -> Double { Double(batch.x.shape[0]) }
+    public func name(ofBatch number: Int) -> String { loader.name(of: number) }
+    public mutating func prepare(for module: any Module) throws { loader = try loader.prepared(for: module) }
+
+    public func loss(_ batch: (x: Tensor, y: Tensor), _ forward: (Tensor) -> Tensor) -> Tensor {
+        // Words are numbers of rows: half precision would round them.
+        loss(forward(facts.input.isTokens ? batch.x.to(.int64) : batch.x), batch.y)
+    }
+
+    public func scores(_ network: Network) -> Scores {
+        Scores(
+            validation: validation.map { score(network.outputs(inBlocks: $0.x), $0) },
+            test: test.map { score(network.outputs(inBlocks: $0.x), $0) })
+    }
+
+    public func trainingScores(_ network: Network) -> (loss: Double, score: Double?) {
+        let outputs = network.outputs(inBlocks: train.x)
+        return (loss(outputs, train.y).scalar, score(outputs, train))
+    }
+
+    /// Accuracy, or R² for regression.
+    func score(_ outputs: Tensor, _ rows: TrainingRows) -> Double {
+        switch facts.task {
+        case .classification: return Scoring.accuracy(outputs, rows.data.labels!)
+        case .regression:
+            let scaled =
+                outputs.to(device: .cpu).to(.float64) * Tensor(facts.targetScale) + Tensor(facts.targetMean)
+            return Scoring.determination(scaled, rows.data.targets!)
+        }
+    }
+
+    // MARK: Set-up
+
+    private static func defaultLoss(_ data: LoadedData) -> TrainingSettings.LossName {
+        guard data.task == .classification else { return .meanSquared }
+        return data.train.classNames.count == 2 ? .binaryCrossEntropy : .crossEntropy
+    }
+
+    private static func checked(_ name: TrainingSettings.LossName, _ data: LoadedData) throws -> TrainingLoss {
+        guard let loss = name.loss else {
+            throw SettingError("loss", "'\(name.rawValue)' is for networks that learn from their inputs alone")
+        }
+        if data.task == .regression, loss.takesClasses {
+            throw SettingError("loss", "'\(name.rawValue)' is for classes, but the target holds values: use mse")
+        }
+        if name == .binaryCrossEntropy, data.train.classNames.count != 2 {
+            throw SettingError("loss", "'bce' is for two classes, these are \(data.train.classNames.count)")
+        }
+        return loss
+    }
+
+    static func inputShape(_ data: Dataset, columns: Int) -> InputShape {
+        if let vocabulary = data.vocabulary { return .tokens(vocabulary: vocabulary, length: columns) }
+        switch data.imageShape {
+        case let shape? where shape.count == 2: return .image(channels: 1, height: shape[0], width: shape[1])
+        case let shape? where shape.count == 3: return .image(channels: shape[0], height: shape[1], width: shape[2])
+        default: return .features(columns)
+        }
+    }
+}
+
+/// Makes rows of parts of the data alike.
+private struct RowMaker {
+    let standardiser: Standardiser
+    let dtype: DType
+    let device: Device
+    let task: PredictionTask
+    let takesClasses: Bool
+    let mean: [Double]
+    let scale: [Double]
+
+    func rows(_ set: Dataset) throws -> TrainingRows {
+        let x = try standardiser.apply(set.features, dtype: dtype).to(device: device)
+        guard x.isFinite else {
+            throw DataError(
+                subject: set.name, problem: "some values are too large for \(dtype)",
+                advice: "Rescale those columns, or ask for `precision` float64")
+        }
+        if takesClasses {
+            return TrainingRows(x: x, y: Tensor(set.labels!.map(Int64.init)).to(device: device), data: set)
+        }
+        let y =
+            task == .regression
+            ? (set.targets!.to(.float64) - Tensor(mean)) / Tensor(scale)
+            : EncodedTargets(set, task: task, loss: SquaredLoss(), dtype: .float64).matrix
+        return TrainingRows(x: x, y: y.to(dtype).to(device: device), data: set)
+    }
+}
+
+extension Standardiser {
+    /// What shifts and scales training rows: each column, or all pixels of images alike.
+    init(_ train: Dataset, _ normalisation: TrainingSettings.Normalisation?, standardises: Bool) {
+        let method: Standardisation = !standardises ? .none : train.imageShape == nil ? .perColumn : .global
+        self =
+            normalisation.map { Standardiser(columns: train.features.shape[1], mean: $0.mean, scale: $0.scale) }
+            ?? Standardiser(fitting: train.features, method: method)
+    }
+}
+
+extension Network {
+    /// Outputs of many rows, a block at a time.
+    func outputs(inBlocks x: Tensor) -> Tensor {
+        let step = max(1, min(4096, 32_000_000 / max(1, x.shape[1] * 16)))
+        let blocks = stride(from: 0, to: x.shape[0], by: step).map { start in
+            self(x.rows(start..<min(x.shape[0], start + step)))
+        }
+        return blocks.count == 1 ? blocks[0] : Tensor.concatenate(blocks, dimension: 0)
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import Networks
+import Optimizers
+import Proximal
+import Settings
+import Torch
+
+extension Trainer {
+    /// Throws for numbers that no run can have.
+    func validate() throws {
+        func require(_ holds: Bool, _ name: String, _ value: Any, _ range: String) throws {
+            if !holds { throw SettingError(name, "is \(value), but must be \(range)") }
+        }
+        try require(epochs > 0 && epochs <= 1e6, "epochs", epochs, "a number above 0, at most 1000000")
+        try require((1...1_000_000_000).contains(steps ?? 1), "steps", steps ?? 0, "a whole number ≥ 1")
+        try require((1...1_000_000).contains(accumulation), "accumulation", accumulation, "a whole number ≥ 1")
+        let interval = evaluationInterval
+        try require(interval > 0 && interval <= 1e6, "evaluationInterval", interval, "above 0, at most 1000000")
+        let batches = problem.batchesPerEpoch
+        try require((1...1_000_000_000).contains(batches), "batchesPerEpoch", batches, "a whole number ≥ 1")
+        for value in configured { if let fault = try value.fault() { throw fault } }
+    }
+
+    /// Everything with hyperparameters.
+    private var configured: [any Configurable] {
+        let groups = rule.groups.flatMap { group in
+            [group.optimizer as any Configurable] + group.before + group.after
+                + (group.regularisation.map { [$0.penalty as any Configurable] } ?? [])
+        }
+        return groups + rule.before + rule.after + [schedule]
+    }
+
+    /// The network before the first step.
+    ///
+    /// - Throws: `SettingError` where its parameters alone, with gradients and two moments, are more than this machine's
+    ///   memory.
+    func network(named name: String? = nil) throws -> Network {
+        let dtype: DType = precision == .float64 ? .float64 : .float32
+        let needed = 4 * Double(Network.elementCount(of: module)) * Double(dtype.byteCount)
+        let present = Double(ProcessInfo.processInfo.physicalMemory)
+        guard needed <= present else {
+            throw SettingError(
+                name ?? "\(type(of: module))",
+                String(
+                    format: "needs at least %.0f GB for parameters, gradients and the optimizer's state, this machine "
+                        + "has %.0f GB: lower its sizes", needed / 1e9, present / 1e9))
+        }
+        return Network(module, seed: seed, dtype: dtype, device: device)
+    }
+
+    /// Everything that must be the same where a run goes on, but for the time limit.
+    func description() throws -> String {
+        var lines = ["\(type(of: module)) on \(P.self)"]
+        for group in rule.groups {
+            var parts = [group.optimizer as any Configurable] + group.before + group.after
+            if let penalty = group.regularisation?.penalty { parts.append(penalty) }
+            lines.append(try group.name + ": " + parts.map { try $0.text() }.joined(separator: " "))
+        }
+        lines += try (rule.before + [schedule] as [any Configurable] + rule.after).map { try $0.text() }
+        lines.append(
+            "\(epochs) epochs, \(steps ?? 0) steps, \(accumulation) batches each, counted by \(scheduleUnit), "
+                + "\(precision), evaluated each \(evaluationInterval), patience \(patience ?? -1), seed \(seed), "
+                + "trained \(trained?.sorted().joined(separator: " ") ?? "all")")
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension Configurable {
+    /// The first hyperparameter that is out of its range.
+    fileprivate func fault() throws -> SettingError? {
+        let settings = try self.settings
+        for hyperparameter in Self.hyperparameters {
+            guard let value = settings[hyperparameter.name], !hyperparameter.allows(value) else { continue }
+            return SettingError(
+                Self.name, "\(hyperparameter.name) is \(value.text), but must be \(hyperparameter.rangeText)")
+        }
+        return nil
+    }
+
+    /// Name and hyperparameters, as `ema(decay=0.99)`.
+    fileprivate func text() throws -> String { try NamedSettings(Self.name, settings: settings).text }
+}

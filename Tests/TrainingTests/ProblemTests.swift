@@ -1,0 +1,187 @@
+import Datasets
+import Foundation
+import Interchange
+import Networks
+import Optimizers
+import RunLog
+import Settings
+import TestSupport
+import Testing
+import Torch
+
+@testable import Training
+
+/// Pairs of arrays whose batches are made by their numbers, and a loss that calls the network twice: rows that are near
+/// shall have near outputs, the mean output shall be one.
+private struct Pairs: Problem {
+    var rows: Int? { nil }
+    var batchesPerEpoch = 5
+    var fingerprint = "pairs"
+    var scored = false
+    var failsAt = Int.max
+
+    struct Batch {
+        var near: Tensor
+        var far: Tensor
+        var number: Int
+    }
+
+    func batch(_ number: Int) throws -> Batch {
+        var random = RandomSource(UInt64(number))
+        return Batch(
+            near: random.tensor([6, 3], dtype: .float32), far: random.tensor([6, 3], dtype: .float32), number: number)
+    }
+
+    struct Failure: Error, CustomStringConvertible { var description = "this problem has no loss" }
+
+    func loss(_ batch: Batch, _ forward: (Tensor) -> Tensor) throws -> Tensor {
+        guard batch.number < failsAt else { throw Failure() }
+        let (a, b) = (forward(batch.near), forward(batch.far))
+        let distance = (batch.near - batch.far).squared().sum(1, keepingRank: true)
+        return ((a - b).squared().sum(1, keepingRank: true) - distance).squared().sum() * (1 / 6)
+    }
+
+    func scores(_ network: Network) -> Scores {
+        guard scored else { return Scores() }
+        return Scores(validation: -network(Tensor.full([1, 3], 1, dtype: .float32)).squareSum)
+    }
+}
+
+/// A layer of our own, which no catalogue knows.
+private struct Scaled: Module {
+    let linear = Linear(3, 4)
+
+    func declare(_ declaration: inout Declaration) {
+        declaration.part("linear", linear)
+        declaration.parameter("scale", [4], .constant(1))
+    }
+
+    func callAsFunction(_ x: Tensor, _ scope: Scope) -> Tensor {
+        linear(x, scope.part("linear")) * scope["scale"]
+    }
+}
+
+@Suite("A module and a problem of one's own")
+struct ProblemTests {
+    private func trainer(_ problem: Pairs = Pairs(), epochs: Double = 4) -> Trainer<Pairs> {
+        var optimizer = AdamW()
+        optimizer.lr = 0.01
+        var rule = UpdateRule(optimizer)
+        rule.before = [ClipNorm()]
+        rule.after = [ExponentialAverage()]
+        var trainer = Trainer(
+            module: Sequential(Scaled(), Dropout(0.2), Linear(4, 2)), problem: problem, rule: rule,
+            schedule: CosineSchedule())
+        trainer.epochs = epochs
+        trainer.seed = 3
+        return trainer
+    }
+
+    private func run(
+        _ trainer: Trainer<Pairs>, from checkpoint: String? = nil,
+        observe: (TrainerEvent) -> Directive = { _ in .proceed }
+    ) throws -> (network: Network, report: TrainingReport) {
+        try Engine.exclusively { try trainer.run(resumingFrom: checkpoint, observe: observe) }
+    }
+
+    @Test("Are trained as those of the catalogues are: epochs, evaluations, history, a falling loss")
+    func trains() throws {
+        let (network, report) = try run(trainer(epochs: 40))
+        #expect(report.steps == 200 && report.history.count == 41 && report.termination == "completed")
+        #expect(report.method == "adamw" && report.settings == nil && report.dataHash == "pairs")
+        let losses = report.history.compactMap(\.trainLoss)
+        #expect(losses[39] < 0.3 * losses[0])
+        // The loss at the end is that of the network that came out, without dropout.
+        var sum = 0.0
+        for number in 0..<5 {
+            let batch = try Pairs().batch(number)
+            sum += try Pairs().loss(batch) { network($0) }.scalar / 5
+        }
+        #expect(abs(sum - report.trainLoss!) < 1e-6 * sum)
+    }
+
+    @Test("A run that is resumed from any step has the same bits")
+    func resumes() throws {
+        let whole = try run(trainer())
+        let scratch = try Scratch()
+        let path = scratch.path("c.safetensors")
+        for stop in [1, 7, 19] {
+            let cut = try run(trainer()) { event in
+                guard event.batches >= stop else { return .proceed }
+                try? event.writeCheckpoint(path)
+                return .stop
+            }
+            #expect(cut.report.termination == "cancelled" && cut.report.steps == stop)
+            let resumed = try run(trainer(), from: path)
+            #expect(resumed.network.parameters.bits == whole.network.parameters.bits, "\(stop)")
+            #expect(resumed.report.history.map(\.trainLoss) == whole.report.history.map(\.trainLoss))
+        }
+        // A checkpoint of another problem, module, rule, schedule or seed is another run's.
+        var others = [trainer(), trainer(), trainer(), trainer(), trainer()]
+        others[0].problem.fingerprint = "other pairs"
+        others[1].rule.before = []
+        others[2].schedule = ConstantSchedule()
+        others[3].seed = 4
+        others[4].epochs = 5
+        for other in others { #expect(fault { _ = try run(other, from: path) }.contains("is a checkpoint of")) }
+        var longer = trainer()
+        longer.timeLimit = 1e6
+        #expect(throws: Never.self) { try run(longer, from: path) }
+    }
+
+    @Test("Scores decide on patience, the time limit ends a run, and a frozen parameter stays")
+    func limits() throws {
+        var patient = trainer(Pairs(scored: true), epochs: 100)
+        patient.patience = 2
+        let report = try run(patient).report
+        #expect(report.termination == "validationStalled" && report.validationScore != nil)
+        var short = trainer(epochs: 1e6)
+        short.timeLimit = 0.05
+        #expect(try run(short).report.termination == "timeLimit")
+        var partial = trainer()
+        partial.trained = ["0.scale"]
+        let start = Network(partial.module, seed: 3)
+        let network = try run(partial).network
+        #expect(network.parameters["0.scale"]!.doubles() != start.parameters["0.scale"]!.doubles())
+        #expect(network.parameters["2.weight"]!.doubles() == start.parameters["2.weight"]!.doubles())
+    }
+
+    @Test("Errors of the problem reach the caller, and settings out of range are refused by their names")
+    func errors() throws {
+        #expect(fault { _ = try run(trainer(Pairs(failsAt: 3))) } == "this problem has no loss")
+        var wrong = trainer()
+        wrong.epochs = .nan
+        #expect(fault { _ = try run(wrong) }.hasPrefix("epochs: is nan"))
+        var optimizer = AdamW()
+        optimizer.lr = -1
+        wrong = trainer()
+        wrong.rule = UpdateRule(optimizer)
+        #expect(fault { _ = try run(wrong) }.hasPrefix("adamw: lr is -1"))
+        wrong = trainer(Pairs(batchesPerEpoch: 0))
+        #expect(fault { _ = try run(wrong) }.hasPrefix("batchesPerEpoch: is 0"))
+        wrong = trainer()
+        optimizer.lr = 1e30
+        wrong.rule = UpdateRule(optimizer)
+        #expect(fault { _ = try run(wrong) }.contains("no number"))
+    }
+
+    @Test("Objects train as their names do, bit for bit")
+    func names() throws {
+        let data = try made("spirals")
+        var settings = TrainingSettings.small(epochs: 2)
+        settings.schedule = "cosine"
+        settings.validation = 0.1
+        let named = try trained(settings, data)
+        let problem = try SupervisedProblem(data, batch: 64, validation: 0.1, seed: 5)
+        var layers = MLP()
+        layers.hidden = [16, 16]
+        let module = try layers.network(input: problem.input, outputs: problem.outputs)
+        let rule = UpdateRule(try OptimizerCatalogue.make("adamw", settings: settings.optimizerSettings))
+        var trainer = Trainer(module: module, problem: problem, rule: rule, schedule: CosineSchedule())
+        (trainer.epochs, trainer.seed) = (2, 5)
+        let (network, report) = try Engine.exclusively { try trainer.run() }
+        #expect(network.parameters.bits == named.model.network.parameters.bits)
+        #expect(report.testScore == named.report.testScore && report.trainLoss == named.report.trainLoss)
+        #expect(report.rows == named.report.rows && report.bestScore == named.report.bestScore)
+    }
+}
