@@ -29,6 +29,7 @@ let package = Package(
     platforms: [.macOS(.v14)],
     products: [
         .library(name: "Descent", targets: ["Descent"]),
+        .library(name: "DescentCommands", targets: ["DescentCommands"]),
         .executable(name: "descent", targets: ["descent"]),
     ],
     dependencies: [
@@ -70,20 +71,28 @@ let package = Package(
                 "Networks", "Structure", "Datasets", "Estimators",
             ]),
         library(
+            "Reports",
+            [
+                "Torch", "Interchange", "RunLog", "Plots", "ConvexNetworks", "Settings", "Networks", "Structure",
+                "Datasets", "Estimators", "Training",
+            ]),
+        library(
             "Descent",
             [
                 "Torch", "Interchange", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings", "Optimizers",
-                "Networks", "Structure", "Datasets", "Estimators", "Training",
+                "Networks", "Structure", "Datasets", "Estimators", "Training", "Reports",
             ]),
-        .executableTarget(
-            name: "descent",
-            dependencies: [
+        library(
+            "DescentCommands",
+            [
                 "Torch", "Interchange", "TensorFiles", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings",
-                "Optimizers", "Networks", "Structure", "Datasets", "Estimators", "Training",
+                "Optimizers", "Networks", "Structure", "Datasets", "Estimators", "Training", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
-            ],
-            path: "Sources/descent-cli", swiftSettings: swiftSettings),
+            ]),
+        .executableTarget(
+            name: "descent", dependencies: ["DescentCommands"], path: "Sources/descent-cli",
+            swiftSettings: swiftSettings),
         .target(
             name: "TestSupport", dependencies: ["Torch", "Proximal"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
@@ -111,7 +120,12 @@ let package = Package(
             name: "InterchangeTests", dependencies: ["Interchange"], exclude: ["Generate"],
             swiftSettings: swiftSettings),
         tests("PlotsTests", ["Plots"]),
-        tests("RunLogTests", ["RunLog"]),
+        tests(
+            "ReportsTests",
+            [
+                "Reports", "Training", "Datasets", "Networks", "Optimizers", "RunLog", "Interchange", "Torch",
+                "TestSupport",
+            ]),
         tests(
             "EstimatorsTests",
             [

@@ -6,6 +6,7 @@
 @_exported import Networks
 @_exported import Optimizers
 @_exported import Proximal
+@_exported import Reports
 @_exported import RunLog
 @_exported import Settings
 @_exported import Solvers

@@ -27,6 +27,11 @@ extension Network {
         return SafeTensorsFile(tensors: tensors, metadata: metadata)
     }
 
+    /// Replaces parameters and buffers by those of a safetensors file, as PyTorch or this library writes it.
+    ///
+    /// - Throws: `InterchangeError` for a file that cannot be read; as ``load(_:path:)``.
+    public mutating func load(_ path: String) throws { try load(SafeTensors.read(path), path: path) }
+
     /// Replaces parameters and buffers by those of a file; nothing changes unless all fit.
     ///
     /// - Parameters:

@@ -25,6 +25,11 @@ extension Program: Codable {
         }
     }
 
+    /// Throws where a file cannot hold this program.
+    package func checkCalls() throws(TraceError) {
+        if let fault { throw TraceError(description: "no file can hold the network: \(fault)") }
+    }
+
     /// Why a file cannot hold this program; nil where it can.
     var fault: String? {
         guard Set(parameters.map(\.name)).count == parameters.count else { return "two parameters have one name" }

@@ -122,7 +122,7 @@ extension PureOperator {
     /// Element-wise functions of one tensor.
     private static let functions = [
         "relu", "silu", "tanh", "sigmoid", "abs", "exp", "log", "log1p", "neg", "square", "sqrt", "sign", "reciprocal",
-        "erf", "clone", "contiguous", "detach",
+        "erf", "sin", "cos", "clone", "contiguous", "detach",
     ]
 
     /// What layers call in evaluation mode, and the arithmetic that a user's own modules are likely to.

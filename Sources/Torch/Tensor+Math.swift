@@ -106,6 +106,10 @@ extension Tensor {
     }
     /// The mean over some dimensions.
     public func mean(_ dimensions: Int..., keepingRank: Bool = false) -> Tensor {
+        mean(dimensions, keepingRank: keepingRank)
+    }
+    /// The mean over some dimensions.
+    public func mean(_ dimensions: [Int], keepingRank: Bool = false) -> Tensor {
         Op.mean(.tensor(self), .ints(dimensions), .bool(keepingRank))
     }
     /// The largest element over some dimensions; over all when none is named. Minus infinity where there is none.

@@ -56,15 +56,16 @@ public struct NetworkModel: Sendable {
     }
 
     init(
-        architecture: String, settings: [String: SettingValue], network: Network, encoding: TableEncoding?,
-        facts: ProblemFacts
+        architecture: String, settings: [String: SettingValue], network: Network, facts: ProblemFacts,
+        program: Program? = nil
     ) {
         let (kind, sizes) = facts.input.stored
         header = Header(
             architecture: architecture, settings: settings, inputKind: kind, inputSizes: sizes, outputs: facts.outputs,
             headUnits: (network.module as? HeadedNetwork)?.units, task: facts.task, classNames: facts.classNames,
             targetNames: facts.targetNames, targetMean: facts.targetMean, targetScale: facts.targetScale,
-            standardiser: facts.standardiser, encoding: encoding, loss: facts.loss.rawValue)
+            standardiser: facts.standardiser, encoding: facts.encoding, loss: facts.loss.rawValue,
+            program: program)
         var onHost = network
         onHost.parameters = network.parameters.map { $0.to(device: .cpu) }
         onHost.buffers = network.buffers.map { $0.to(device: .cpu) }

@@ -57,14 +57,22 @@ public struct Scores: Sendable, Equatable {
 }
 
 extension Problem {
+    /// 1.
     public func weight(of batch: Batch) -> Double { 1 }
+    /// None: the training loss decides.
     public func scores(_ network: Network) throws -> Scores { Scores() }
+    /// The type's name.
     public var fingerprint: String { "\(Self.self)" }
+    /// None.
     public var rows: Int? { nil }
+    /// None.
     public var notices: [String] { [] }
+    /// Its number.
     public func name(ofBatch number: Int) -> String { "batch \(number)" }
+    /// Nothing.
     public mutating func prepare(for module: any Module) throws {}
 
+    /// The mean loss over the batches of a pass.
     public func trainingScores(_ network: Network) throws -> (loss: Double, score: Double?) {
         var (sum, weights) = (0.0, 0.0)
         for number in 0..<batchesPerEpoch {

@@ -36,7 +36,8 @@ struct ReconstructionProblem: DatasetProblem {
         let outputs = 2 * (try architecture.predictions(input: input))
         facts = ProblemFacts(
             input: input, outputs: outputs, task: .regression, loss: .reconstruction, standardiser: standardiser,
-            classNames: [], targetNames: (0..<outputs).map { "output\($0)" }, targetMean: [0], targetScale: [1])
+            classNames: [], targetNames: (0..<outputs).map { "output\($0)" }, targetMean: [0], targetScale: [1],
+            encoding: data.train.encoding)
         dataNotices = data.train.notices + standardiser.notices
         fingerprint = data.train.hash
         loader = try BatchLoader(x: train, y: nil, input: input, settings: settings.batches)

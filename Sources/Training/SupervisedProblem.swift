@@ -3,6 +3,7 @@ import Estimators
 import Networks
 import Proximal
 import Settings
+import Structure
 import Torch
 
 /// Rows of one part of the data, as the network sees them.
@@ -39,6 +40,8 @@ struct ProblemFacts {
     /// Means and scales that regression targets were standardised with.
     var targetMean: [Double]
     var targetScale: [Double]
+    /// How the columns of a table were encoded.
+    var encoding: TableEncoding?
 }
 
 /// A problem on a data set, whose networks can be kept as models.
@@ -99,7 +102,7 @@ public struct SupervisedProblem: DatasetProblem {
             outputs: lossName == .binaryCrossEntropy
                 ? 1 : self.loss.takesClasses ? all.classNames.count : train.y.shape[1],
             task: data.task, loss: lossName, standardiser: standardiser, classNames: all.classNames,
-            targetNames: all.targetNames, targetMean: encoding.mean, targetScale: encoding.scale)
+            targetNames: all.targetNames, targetMean: encoding.mean, targetScale: encoding.scale, encoding: all.encoding)
         dataNotices = all.notices + standardiser.notices
         fingerprint = all.hash
         loader = try BatchLoader(
@@ -109,25 +112,35 @@ public struct SupervisedProblem: DatasetProblem {
 
     // MARK: Problem
 
+    /// Batches of a pass over the training rows; the last may be smaller.
     public var batchesPerEpoch: Int { loader.batchesPerEpoch }
+    /// Training rows.
     public var rows: Int? { train.count }
+    /// What was decided while the data were read and cut into batches.
     public var notices: [String] { dataNotices + loader.notices }
+    /// Features and targets of a batch, in the order of its epoch.
     public func batch(_ number: Int) -> (x: Tensor, y: Tensor) { loader.batch(number) }
+    /// Rows of a batch.
     public func weight(of batch: (x: Tensor, y: Tensor)) -> Double { Double(batch.x.shape[0]) }
+    /// A batch with its first rows.
     public func name(ofBatch number: Int) -> String { loader.name(of: number) }
+    /// Merges a last batch of one row where the network normalises over batches.
     public mutating func prepare(for module: any Module) throws { loader = try loader.prepared(for: module) }
 
+    /// The mean loss over the rows of a batch.
     public func loss(_ batch: (x: Tensor, y: Tensor), _ forward: (Tensor) -> Tensor) -> Tensor {
         // Words are numbers of rows: half precision would round them.
         loss(forward(facts.input.isTokens ? batch.x.to(.int64) : batch.x), batch.y)
     }
 
+    /// Accuracy, or R² for regression, on held-out and test rows.
     public func scores(_ network: Network) -> Scores {
         Scores(
             validation: validation.map { score(network.outputs(inBlocks: $0.x), $0) },
             test: test.map { score(network.outputs(inBlocks: $0.x), $0) })
     }
 
+    /// Loss and score on all training rows.
     public func trainingScores(_ network: Network) -> (loss: Double, score: Double?) {
         let outputs = network.outputs(inBlocks: train.x)
         return (loss(outputs, train.y).scalar, score(outputs, train))
@@ -142,6 +155,28 @@ public struct SupervisedProblem: DatasetProblem {
                 outputs.to(device: .cpu).to(.float64) * Tensor(facts.targetScale) + Tensor(facts.targetMean)
             return Scoring.determination(scaled, rows.data.targets!)
         }
+    }
+
+    /// Raw features as the network reads them.
+    ///
+    /// - Throws: `DataError` when the number of columns differs from the training data's.
+    public func standardised(_ features: Tensor) throws -> Tensor {
+        try facts.standardiser.apply(features, dtype: train.x.dtype).to(device: train.x.device)
+    }
+
+    /// A network of any module with everything that raw data need: its file goes to `descent predict`, `shrink` and
+    /// `inspect`, and to PyTorch.
+    ///
+    /// The module is written down as the calls that it makes in evaluation mode.
+    ///
+    /// - Throws: `TraceError` for a module whose calls depend on its input in another way than by the number of rows, and
+    ///   for one that makes calls that a file may not make.
+    public func model(_ network: Network) throws -> NetworkModel {
+        let traced = try Program.tracing(network, input: input)
+        try traced.program.checkCalls()
+        return NetworkModel(
+            architecture: "\(type(of: network.module))", settings: [:], network: traced.network, facts: facts,
+            program: traced.program)
     }
 
     // MARK: Set-up

@@ -121,6 +121,6 @@ struct NamedRun {
     private func model(_ network: Network) -> NetworkModel {
         NetworkModel(
             architecture: settings.model, settings: (try? architecture.settings) ?? settings.modelSettings,
-            network: network, encoding: data.train.encoding, facts: facts)
+            network: network, facts: facts)
     }
 }

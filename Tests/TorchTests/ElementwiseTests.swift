@@ -97,6 +97,24 @@ struct ElementwiseTests {
         }
     }
 
+    @Test("Subscripts, products and functions are what a user of PyTorch takes them for", arguments: floats)
+    func names(dtype: DType, tolerance: Double) {
+        var random = RandomSource(9)
+        let x = random.tensor([4, 5], dtype: dtype)
+        let values = x.doubles()
+        #expect(x[1].doubles() == Array(values[5..<10]) && x[-1].doubles() == Array(values[15...]))
+        #expect(x[1..<3].doubles() == Array(values[5..<15]) && x[2, 3] == values[13])
+        #expect(x[1..<3, 2..<4].doubles() == [values[7], values[8], values[12], values[13]])
+        #expect(distance(x.tanh().doubles(), values.map { Foundation.tanh($0) }) < tolerance)
+        #expect(distance(x.sin().doubles(), values.map { Foundation.sin($0) }) < tolerance)
+        #expect(distance(x.cos().doubles(), values.map { Foundation.cos($0) }) < tolerance)
+        #expect(distance(x.mean().doubles(), [values.reduce(0, +) / 20]) < tolerance)
+        let batch = random.tensor([3, 2, 4], dtype: dtype)
+        let product = batch.matmul(x)
+        #expect(product.shape == [3, 2, 5])
+        for k in 0..<3 { #expect(distance(product[k].doubles(), batch[k].times(x).doubles()) < 4 * tolerance) }
+    }
+
     @Test("Of no elements the largest is minus infinity, the smallest infinity", arguments: floats)
     func none(dtype: DType, _: Double) {
         let x = Tensor.zeros([3, 0, 2], dtype: dtype)

@@ -317,6 +317,9 @@ extension Device {
 
 /// How to run.
 struct RunOptions: ParsableArguments {
+    /// What the configuration of a run says of who asked for it.
+    static var command: [String] { ["descent"] + CommandLine.arguments.dropFirst() }
+
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Threads inside one operation; all cores unless given.", valueName: "number"))

@@ -9,15 +9,15 @@ import Training
 /// The folder of one run: model, report, metrics, page and checkpoint.
 ///
 /// Nothing in it is deleted that no run of Descent wrote, and no two processes write in it at a time.
-struct RunFolder {
-    let path: String
+package struct RunFolder {
+    package let path: String
     /// Whether this run made the folder.
     private let isNew: Bool
     /// Held until the run ends.
     private let lock: FolderLock
 
     /// What a comparison asked for whose results are there: it goes before they do.
-    static let done = "done.json"
+    package static let done = "done.json"
 
     /// What a run writes, TensorBoard's events and the checkpoint aside.
     private static let results = [
@@ -25,15 +25,15 @@ struct RunFolder {
     ]
 
     /// Creates the folder and checks that files can be written there, before any time is spent.
-    init(path: String) throws {
+    package init(path: String) throws {
         self.path = path
         isNew = !FileManager.default.fileExists(atPath: path)
         let code = path.isEmpty ? ENOENT : Self.makeFolder(path)
         guard code == 0 else {
             throw DataError(
-                subject: path.isEmpty ? "--out ''" : path,
+                subject: path.isEmpty ? "the folder ''" : path,
                 problem: "the run folder cannot be made (\(String(cString: strerror(code))))",
-                advice: "Give another folder with --out")
+                advice: "Give another folder with `out`")
         }
         do {
             lock = try FolderLock(path)
@@ -53,7 +53,7 @@ struct RunFolder {
         guard let data = FileManager.default.contents(atPath: path + "/config.json"),
             let config = try? JSONDecoder().decode(Config.self, from: data)
         else { return hasCheckpoint }
-        return config.command.first == "descent"
+        return config.command.first?.hasPrefix("descent") == true
     }
 
     /// Refuses a folder that a run may not write in, before any time is spent; deletes nothing.
@@ -61,30 +61,30 @@ struct RunFolder {
     /// - Parameters:
     ///   - isResumed: whether the run goes on from the checkpoint.
     ///   - discards: whether a checkpoint may go.
-    func check(isResumed: Bool, discards: Bool) throws {
+    package func check(isResumed: Bool, discards: Bool) throws {
         let present = Self.results.filter { FileManager.default.fileExists(atPath: path + "/" + $0) }
         if let foreign = isOurs ? present.first(where: isForeign) : present.first {
             throw DataError(
                 subject: path, problem: "holds '\(foreign)', and no run of Descent wrote it",
-                advice: "Give another folder with --out")
+                advice: "Give another folder with `out`")
         }
         guard !isResumed else { return }
         guard discards || checkpoints.isEmpty else {
             throw DataError(
                 subject: path, problem: "holds the checkpoint of an interrupted run",
-                advice: "Continue it with --resume, or discard it with --restart")
+                advice: "Continue it with `resume`, or discard it with `restart`")
         }
     }
 
     /// Makes room for a run that has begun to work: what an earlier one left goes, and the configuration comes.
     ///
     /// Not before: data and settings that are refused must not cost the results that are there.
-    func begin(isResumed: Bool, settings: TrainingSettings? = nil) throws {
+    package func begin(isResumed: Bool, command: [String], settings: TrainingSettings? = nil) throws {
         if !isResumed {
             removeCheckpoint()
             removeResults()
         }
-        try writeConfig(settings)
+        try writeConfig(command, settings)
     }
 
     /// Makes the folder and those above it; 0 or an error number.
@@ -102,7 +102,7 @@ struct RunFolder {
     }
 
     /// Removes the folder of a run that failed, unless it was there before, or holds a checkpoint or a model.
-    func discardIfNew() {
+    package func discardIfNew() {
         let hasModel = FileManager.default.fileExists(atPath: path + "/best.safetensors")
         guard isNew, checkpoints.isEmpty, !hasModel else { return }
         removeCheckpoint()
@@ -120,7 +120,7 @@ struct RunFolder {
     }
 
     /// A folder name for a data set or file.
-    static func safeName(_ name: String) -> String {
+    package static func safeName(_ name: String) -> String {
         let base = (name as NSString).lastPathComponent
         let stem = (base as NSString).deletingPathExtension
         return stem.isEmpty || stem.hasPrefix(".") ? "run" : stem
@@ -128,11 +128,11 @@ struct RunFolder {
 
     private var checkpointPath: String { path + "/checkpoint/state.safetensors" }
 
-    func readCheckpoint(_ dataHash: String, _ device: Device, _ arguments: [String]) throws -> TrainingCheckpoint {
+    package func readCheckpoint(_ dataHash: String, _ device: Device, _ arguments: [String]) throws -> TrainingCheckpoint {
         guard FileManager.default.fileExists(atPath: checkpointPath) else {
             throw DataError(
                 subject: path, problem: "holds no checkpoint to resume",
-                advice: "Only a run stopped by Ctrl-C or --time-limit leaves one; start it again without --resume")
+                advice: "Only a run stopped by Ctrl-C or `timeLimit` leaves one; start it again without `resume`")
         }
         let contents = try CheckpointFile.read(checkpointPath, device: device)
         guard contents.dataHash == dataHash else {
@@ -149,7 +149,7 @@ struct RunFolder {
         return contents.checkpoint
     }
 
-    func writeCheckpoint(_ checkpoint: TrainingCheckpoint, _ dataHash: String, _ arguments: [String]) throws {
+    package func writeCheckpoint(_ checkpoint: TrainingCheckpoint, _ dataHash: String, _ arguments: [String]) throws {
         try FileManager.default.createDirectory(atPath: path + "/checkpoint", withIntermediateDirectories: true)
         try CheckpointFile.write(checkpoint, arguments: arguments, dataHash: dataHash, to: checkpointPath)
     }
@@ -162,7 +162,7 @@ struct RunFolder {
     }
 
     /// Whether a file is a checkpoint, by its name and its header.
-    static func isCheckpoint(named name: String, in folder: String) -> Bool {
+    package static func isCheckpoint(named name: String, in folder: String) -> Bool {
         name.wholeMatch(of: #/state\.safetensors|step-\d{10,}\.safetensors/#) != nil
             && hasKey(folder + "/" + name, of: ["descent.training", "descent.checkpoint"])
     }
@@ -183,14 +183,14 @@ struct RunFolder {
         guard name.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: file, isDirectory: &isFolder),
             !isFolder.boolValue
         else { return false }
-        return !Self.hasKey(file, of: ["descent", "descent.network"])
+        return !Self.hasKey(file, of: ["descent", "descent.network", RunRecorder.stateKey])
     }
 
     /// Whether an interrupted run left a checkpoint.
-    var hasCheckpoint: Bool { !checkpoints.isEmpty }
+    package var hasCheckpoint: Bool { !checkpoints.isEmpty }
 
     /// Removes the checkpoints, and their folder where nothing else is in it.
-    func removeCheckpoint() {
+    package func removeCheckpoint() {
         for name in checkpoints { unlink(path + "/checkpoint/" + name) }
         rmdir(path + "/checkpoint")
     }
@@ -198,7 +198,7 @@ struct RunFolder {
     /// Opens the log of the run.
     ///
     /// - Parameter keptCount: of a resumed run, how many of the lines belong to what was done before its checkpoint.
-    func openMetrics(keeping keptCount: (([RunLog.Progress]) -> Int)? = nil) throws -> MetricsLog {
+    package func openMetrics(keeping keptCount: (([RunLog.Progress]) -> Int)? = nil) throws -> MetricsLog {
         let file = path + "/metrics.jsonl"
         var kept: [UInt8] = []
         if let keptCount {
@@ -213,26 +213,20 @@ struct RunFolder {
         return MetricsLog(path: file)
     }
 
-    /// Writes what made the run: its settings, too, where it is one of `descent train`.
-    private func writeConfig(_ settings: TrainingSettings?) throws {
-        let command = ["descent"] + CommandLine.arguments.dropFirst()
-        let encoder = JSONEncoder.report
-        let bytes =
-            try settings.map {
-                try encoder.encode(
-                    ConfigFile(command: command, version: Version.text, torch: Runtime.version, training: $0))
-            } ?? encoder.encode(["command": command, "version": [Version.text], "torch": [Runtime.version]])
-        try AtomicFile.write([UInt8](bytes), to: path + "/config.json")
+    /// Writes what made the run: its settings, too, where it has some.
+    private func writeConfig(_ command: [String], _ settings: TrainingSettings?) throws {
+        let config = ConfigFile(command: command, version: Version.text, torch: Runtime.version, training: settings)
+        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: path + "/config.json")
     }
 
     /// Writes the numbers and the page of a training run.
-    func write(_ report: TrainingReport, page: String) throws {
+    package func write(_ report: TrainingReport, page: String) throws {
         try AtomicFile.write([UInt8](try JSONEncoder.report.encode(report)), to: path + "/report.json")
         try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
     }
 
     /// Refuses a folder with files of a comparison's names that none wrote.
-    func checkComparison() throws {
+    package func checkComparison() throws {
         struct Written: Decodable { var summaries: [Summary] }
         struct Summary: Decodable { var method: String }
         let present = ["comparison.html", "comparison.md", "comparison.json"]
@@ -243,17 +237,17 @@ struct RunFolder {
         else { return }
         throw DataError(
             subject: path, problem: "holds '\(first)', and no comparison of Descent wrote it",
-            advice: "Give another folder with --out")
+            advice: "Give another folder with `out`")
     }
 
     /// Writes a comparison.
-    func write(_ result: ComparisonResult) throws {
-        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(result)), to: path + "/comparison.json")
-        try AtomicFile.write(Array(result.markdown.utf8), to: path + "/comparison.md")
-        try AtomicFile.write(Array(result.page().utf8), to: path + "/comparison.html")
+    package func writeComparison(_ numbers: some Encodable, markdown: String, page: String) throws {
+        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(numbers)), to: path + "/comparison.json")
+        try AtomicFile.write(Array(markdown.utf8), to: path + "/comparison.md")
+        try AtomicFile.write(Array(page.utf8), to: path + "/comparison.html")
     }
 
-    func writeResults(model: TrainedModel, report: FitReport, data: LoadedData) throws {
+    package func writeResults(model: TrainedModel, report: FitReport, data: LoadedData) throws {
         let numbers = [UInt8](try JSONEncoder.report.encode(report))
         let page = try ReportPage(model: model, report: report, data: data).render()
         try model.save(to: path + "/model.safetensors")
@@ -262,87 +256,14 @@ struct RunFolder {
     }
 }
 
-extension JSONEncoder {
-    /// Sorted and indented; numbers that JSON lacks become texts, so that a failed run still has its report.
-    static var report: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return encoder
+/// What made a run, as its folder keeps it.
+package struct ConfigFile: Encodable {
+    var command: [String]
+    var version: String
+    var torch: String
+    var training: TrainingSettings?
+
+    package init(command: [String], version: String, torch: String, training: TrainingSettings?) {
+        (self.command, self.version, self.torch, self.training) = (command, version, torch, training)
     }
-}
-
-/// Keeps a second process out of a run folder for as long as this value lives, or the process.
-final class FolderLock {
-    private let path: String
-    private let descriptor: Int32
-
-    /// - Throws: `DataError` where another process holds the lock.
-    init(_ folder: String) throws {
-        let file = folder + "/.descent-lock"
-        var held: Int32 = -1
-        while held < 0 {
-            let opened = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
-            guard opened >= 0 else { break }
-            guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
-                let isTaken = errno == EWOULDBLOCK
-                close(opened)
-                guard isTaken else { break }
-                throw DataError(
-                    subject: folder, problem: "another run is writing there",
-                    advice: "Wait for it, or give another --out")
-            }
-            // The run that held it may have removed the file in between: then another file has the name by now.
-            if Self.isSame(opened, file) { held = opened } else { close(opened) }
-        }
-        // Only now: what is set is undone when this value goes, and the file may be another run's. Where there are no
-        // locks, as on some network file systems, there is no protection either.
-        (path, descriptor) = (file, held)
-    }
-
-    /// Whether other processes are kept out.
-    var isHeld: Bool { descriptor >= 0 }
-
-    /// Removes what killed processes left in a folder, unless another process is writing there.
-    static func clear(_ folder: String) {
-        let folder = folder.isEmpty ? "." : folder
-        if let lock = try? FolderLock(folder), lock.isHeld { AtomicFile.removeTemporaries(in: folder) }
-    }
-
-    /// Whether an open file is still the one of a name.
-    private static func isSame(_ descriptor: Int32, _ path: String) -> Bool {
-        var (opened, named) = (stat(), stat())
-        return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino
-            && opened.st_dev == named.st_dev
-    }
-
-    /// Removes the file, while the lock is still held.
-    func removeFile() {
-        if descriptor >= 0, Self.isSame(descriptor, path) { unlink(path) }
-    }
-
-    deinit {
-        removeFile()
-        if descriptor >= 0 { close(descriptor) }
-    }
-}
-
-/// Appends one JSON object for each progress report.
-final class MetricsLog {
-    private let handle: FileHandle?
-    private let encoder = JSONEncoder()
-
-    init(path: String) {
-        handle = FileHandle(forWritingAtPath: path)
-        _ = try? handle?.seekToEnd()
-        encoder.outputFormatting = [.sortedKeys]
-    }
-
-    func append(_ progress: RunLog.Progress) {
-        guard let line = try? encoder.encode(progress) else { return }
-        try? handle?.write(contentsOf: line + Data("\n".utf8))
-    }
-
-    deinit { try? handle?.close() }
 }

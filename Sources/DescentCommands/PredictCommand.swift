@@ -3,6 +3,7 @@ import Datasets
 import Estimators
 import Foundation
 import Interchange
+import Reports
 import RunLog
 import Torch
 

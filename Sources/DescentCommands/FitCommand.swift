@@ -4,6 +4,7 @@ import Datasets
 import Estimators
 import Foundation
 import Interchange
+import Reports
 import Proximal
 import RunLog
 import Torch
@@ -105,7 +106,7 @@ struct FitCommand: ParsableCommand {
 
     /// Makes room in the folder and opens the log.
     private func begin(_ folder: RunFolder, _ resume: TrainingCheckpoint?) throws -> MetricsLog {
-        try folder.begin(isResumed: running.resume)
+        try folder.begin(isResumed: running.resume, command: RunOptions.command)
         guard let last = resume?.history.last else { return try folder.openMetrics() }
         // A line is of the time before the checkpoint, or is written again.
         return try folder.openMetrics { lines in

@@ -6,12 +6,16 @@ import Plots
 import Torch
 
 /// The HTML page of a run.
-struct ReportPage {
-    let model: TrainedModel
-    let report: FitReport
-    let data: LoadedData
+package struct ReportPage {
+    package let model: TrainedModel
+    package let report: FitReport
+    package let data: LoadedData
 
-    func render() throws -> String {
+    package init(model: TrainedModel, report: FitReport, data: LoadedData) {
+        (self.model, self.report, self.data) = (model, report, data)
+    }
+
+    package func render() throws -> String {
         let kind = report.formulation == .relu ? "ReLU" : "gated ReLU"
         var page = HTMLPage(
             title: "\(data.train.name): two-layer \(kind) network",

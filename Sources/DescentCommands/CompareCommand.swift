@@ -3,6 +3,7 @@ import Datasets
 import Estimators
 import Foundation
 import Interchange
+import Reports
 import Optimizers
 import RunLog
 import Settings
@@ -67,7 +68,7 @@ struct CompareCommand: ParsableCommand {
                 subject: experiment, problem: "no run has a test or validation score to compare",
                 advice: "Name a file of test rows with test:, or set validation under train:")
         }
-        try files.write(result)
+        try files.writeComparison(result, markdown: result.markdown, page: result.page())
         if json {
             try Console.result(String(decoding: try JSONEncoder.report.encode(result), as: UTF8.self) + "\n")
         } else if !quiet {
@@ -317,15 +318,5 @@ struct ComparisonPlan {
         return RunCurve(
             method: method, rate: nil, seed: run.seed, seconds: points.map(\.0), epochs: points.map(\.1),
             scores: points.map(\.2))
-    }
-}
-
-extension JSONDecoder {
-    /// Reads what `JSONEncoder.report` writes.
-    static var report: JSONDecoder {
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return decoder
     }
 }

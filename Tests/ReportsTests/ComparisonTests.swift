@@ -1,4 +1,4 @@
-import RunLog
+import Reports
 import Testing
 
 @Suite("Comparisons of runs")

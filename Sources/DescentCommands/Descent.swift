@@ -1,11 +1,18 @@
 import ArgumentParser
 import Foundation
+import Reports
 import Torch
 
-/// Entry point.
-@main
-enum Main {
-    static func main() {
+/// The command line as a function, for a program that has more to offer: register optimizers, architectures, penalties,
+/// schedules or transformations of one's own, and every command knows them.
+///
+/// ```swift
+/// OptimizerCatalogue.catalogue.register(MyOptimizer.self)
+/// DescentTool.main()
+/// ```
+public enum DescentTool {
+    /// Reads the arguments of the process and runs the command; every error is one line on standard error.
+    public static func main() {
         ThreadPool.useShortSpins()
         Console.outliveReaders()
         EngineFailure.install()
@@ -48,11 +55,6 @@ struct DescentCommand: ParsableCommand {
             exit(withError: exitCode(for: error))
         }
     }
-}
-
-/// The package's version.
-enum Version {
-    static let text = "0.1.0"
 }
 
 /// Ends the program with one line when the engine refuses an operation, as when memory runs out.

@@ -6,6 +6,7 @@ import Foundation
 import Interchange
 import Networks
 import Plots
+import Reports
 import Proximal
 import Structure
 import TensorFiles

@@ -2,8 +2,8 @@ import Estimators
 import Foundation
 
 /// The result of a fit as aligned text.
-enum Summary {
-    static func text(_ report: FitReport) -> String {
+package enum Summary {
+    package static func text(_ report: FitReport) -> String {
         var rows: [[String]] = []
         func add(_ name: String, _ value: String?) {
             if let value { rows.append([name, value]) }

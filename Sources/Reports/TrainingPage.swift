@@ -9,12 +9,18 @@ import Torch
 import Training
 
 /// The HTML page of a training run.
-struct TrainingPage {
-    let report: TrainingReport
+package struct TrainingPage {
+    package let report: TrainingReport
     /// What was trained, where there is no data set.
-    var title = "Training"
+    package var title = "Training"
     /// The data set and the model of it, where there is one.
-    var result: (data: LoadedData, model: NetworkModel)?
+    package var result: (data: LoadedData, model: NetworkModel)?
+
+    package init(
+        report: TrainingReport, title: String = "Training", result: (data: LoadedData, model: NetworkModel)? = nil
+    ) {
+        (self.report, self.title, self.result) = (report, title, result)
+    }
 
     private var scoreName: String {
         switch result?.model.task {
@@ -24,7 +30,7 @@ struct TrainingPage {
         }
     }
 
-    func render() throws -> String {
+    package func render() throws -> String {
         var page = HTMLPage(
             title: result.map { "\($0.data.train.name): \(report.settings?.model ?? title)" } ?? title,
             subtitle: [
@@ -169,8 +175,8 @@ struct TrainingPage {
 }
 
 /// The result of a training run as aligned text.
-enum TrainingSummary {
-    static func text(_ report: TrainingReport) -> String {
+package enum TrainingSummary {
+    package static func text(_ report: TrainingReport) -> String {
         var rows: [[String]] = []
         func add(_ name: String, _ value: String?) { if let value { rows.append([name, value]) } }
         add("test score", report.testScore.map(Format.percent))

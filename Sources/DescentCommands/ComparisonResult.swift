@@ -1,5 +1,6 @@
 import Foundation
 import Plots
+import Reports
 import RunLog
 
 /// A comparison with its tables and page.

@@ -3,6 +3,7 @@ import Datasets
 import Estimators
 import Foundation
 import Interchange
+import Reports
 import RunLog
 import Settings
 import Torch
@@ -127,10 +128,7 @@ struct TrainCommand: ParsableCommand {
         let folder = try RunFolder(path: running.out ?? "runs/" + RunFolder.safeName(loaded.train.name) + "-train")
         var isDone = false
         defer { if !isDone { folder.discardIfNew() } }
-        let session = TrainingSession(
-            folder: folder, settings: settings, options: optimization, device: device, running: running,
-            loaded: loaded, source: data.source)
-        let report = try session.run()
+        let report = try train(settings, loaded, device, folder)
         isDone = true
         if running.json {
             try Console.result(String(decoding: try JSONEncoder.report.encode(report), as: UTF8.self) + "\n")
@@ -138,6 +136,52 @@ struct TrainCommand: ParsableCommand {
             try Console.result(TrainingSummary.text(report) + "\n\nresults in \(folder.path)\n")
         }
         if report.termination == Termination.cancelled.rawValue { throw ExitCode(130) }
+    }
+
+    private func train(
+        _ settings: TrainingSettings, _ loaded: LoadedData, _ device: Device, _ folder: RunFolder
+    ) throws -> TrainingReport {
+        if !running.quiet { announce(settings, loaded, device) }
+        var options = RunRecorder.Options(command: RunOptions.command)
+        (options.resumes, options.restarts, options.settings) = (running.resume, running.restart, settings)
+        (options.keeps, options.checkpointSeconds) = (optimization.keep, running.checkpointSeconds)
+        let recorder = try RunRecorder(folder, options)
+        Interruption.install()
+        let renderer = ProgressRenderer(
+            isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
+        var (model, report) = try settings.fit(loaded, device: device, resumingFrom: recorder.checkpoint) { event in
+            guard recorder.note(event) == .proceed else { return .stop }
+            if !running.quiet { for line in event.announcement { Console.note(line) } }
+            renderer.show(event.progress)
+            return Interruption.isRequested ? .stop : .proceed
+        }
+        renderer.finish()
+        model.facts = Self.facts(report, data.source)
+        try recorder.finish(report, save: model.save) {
+            try TrainingPage(report: report, result: (loaded, model)).render()
+        }
+        return report
+    }
+
+    private func announce(_ settings: TrainingSettings, _ loaded: LoadedData, _ device: Device) {
+        Console.describe(loaded)
+        let head = settings.head.map {
+            " with a \($0.solves == .never ? "two-layer" : "convex") head of \($0.units) units"
+        }
+        let around = (settings.before ?? []).map(\.text) + [settings.optimizer] + (settings.after ?? []).map(\.text)
+        Console.note(
+            "\(settings.model)\(head ?? ""), \(around.joined(separator: " → ")), batches of \(settings.batch), "
+                + "\(Runtime.threads) threads on \(device)")
+    }
+
+    private static func facts(_ report: TrainingReport, _ source: String) -> [String: String] {
+        var facts = [
+            "method": report.method, "steps": "\(report.steps)", "termination": report.termination,
+            "data hash": report.dataHash, "data": source,
+        ]
+        facts["seed"] = report.settings.map { "\($0.seed)" }
+        if let test = report.testScore { facts["test score"] = Format.percent(test) }
+        return facts
     }
 
     private func settings() throws -> TrainingSettings {
@@ -157,154 +201,5 @@ struct TrainCommand: ParsableCommand {
             if settings.optimizerSettings["lr"] == nil { settings.optimizerSettings["lr"] = .number(1) }
         }
         return settings
-    }
-}
-
-/// The config.json of a training run.
-struct ConfigFile: Encodable {
-    var command: [String]
-    var version: String
-    var torch: String
-    var training: TrainingSettings
-}
-
-/// A run with its files.
-struct TrainingSession {
-    let folder: RunFolder
-    let settings: TrainingSettings
-    let options: OptimizationOptions
-    let device: Device
-    let running: RunOptions
-    let loaded: LoadedData
-    /// The data as they were named.
-    let source: String
-
-    func run() throws -> TrainingReport {
-        if !running.quiet { announce() }
-        let checkpoints = CheckpointFolder(folder: folder.path, keeps: options.keep)
-        let resume = running.resume ? try checkpoints.newest() : nil
-        try folder.check(isResumed: running.resume, discards: running.restart)
-        Interruption.install()
-        let renderer = ProgressRenderer(
-            isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
-        var logs: (metrics: MetricsLog, board: TensorBoardWriter)?
-        var lastCheckpoint = Date()
-        var final: (() throws -> Void)?
-        var failure: (any Error)?
-        let (trained, report) = try settings.fit(loaded, device: device, resumingFrom: resume) { event in
-            do {
-                // Only now are the settings known to be good: what an earlier run left goes no sooner.
-                if logs == nil { logs = try begin(event) }
-            } catch {
-                failure = error
-                return .stop
-            }
-            if !running.quiet { for line in event.announcement { Console.note(line) } }
-            renderer.show(event.progress)
-            if event.isFinal { final = { try checkpoints.write(event) } }
-            if let point = event.point {
-                logs?.metrics.append(event.progress)
-                try? logs?.board.add(step: point.step, scalars: point.scalars)
-                if event.isBest { try? event.model?().save(to: folder.path + "/best.safetensors") }
-                if Date().timeIntervalSince(lastCheckpoint) >= running.checkpointSeconds {
-                    // A failed periodic checkpoint must not end a long run; the final one reports its error.
-                    try? checkpoints.write(event)
-                    lastCheckpoint = Date()
-                }
-            }
-            return Interruption.isRequested ? .stop : .proceed
-        }
-        if let failure { throw failure }
-        renderer.finish()
-        let isCut = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue].contains(report.termination)
-        if isCut { try final?() }
-        var model = trained
-        model.facts = Self.facts(report)
-        model.facts["data"] = source
-        do {
-            try model.save(to: folder.path + "/model.safetensors")
-        } catch {
-            // The work must not be lost with the disk: a resumed run goes on from here.
-            try? final?()
-            throw error
-        }
-        try folder.write(report, page: try TrainingPage(report: report, result: (loaded, model)).render())
-        if !isCut { folder.removeCheckpoint() }
-        return report
-    }
-
-    /// Opens the logs, and clears away what an earlier run in the folder left.
-    private func begin(_ first: TrainerEvent) throws -> (MetricsLog, TensorBoardWriter) {
-        try folder.begin(isResumed: running.resume, settings: settings)
-        let lines = first.evaluations - (first.point == nil ? 0 : 1)
-        let metrics = try folder.openMetrics(keeping: running.resume ? { _ in lines } : nil)
-        return (metrics, try TensorBoardWriter(folder: folder.path))
-    }
-
-    private func announce() {
-        Console.describe(loaded)
-        let head = settings.head.map {
-            " with a \($0.solves == .never ? "two-layer" : "convex") head of \($0.units) units"
-        }
-        let around = (settings.before ?? []).map(\.text) + [settings.optimizer] + (settings.after ?? []).map(\.text)
-        Console.note(
-            "\(settings.model)\(head ?? ""), \(around.joined(separator: " → ")), batches of \(settings.batch), "
-                + "\(Runtime.threads) threads on \(device)")
-    }
-
-    private static func facts(_ report: TrainingReport) -> [String: String] {
-        var facts = [
-            "method": report.method, "steps": "\(report.steps)", "termination": report.termination,
-            "data hash": report.dataHash,
-        ]
-        facts["seed"] = report.settings.map { "\($0.seed)" }
-        if let test = report.testScore { facts["test score"] = Format.percent(test) }
-        return facts
-    }
-}
-
-extension TrainingPoint {
-    /// The numbers of an evaluation with their TensorBoard tags.
-    var scalars: [(tag: String, value: Double)] {
-        let all: [(String, Double?)] = [
-            ("loss/train", trainLoss), ("score/validation", validationScore),
-            ("score/test", testScore), ("learning_rate", learningRate), ("gradient_norm", gradientNorm),
-            ("structure/group_sparsity", structure?.groupSparsity), ("structure/low_rank", structure?.lowRankLevel),
-            ("structure/zeros", structure?.zeroShare), ("structure/strength", structure?.strength),
-            ("convex/objective", objective), ("convex/relative_gap", relativeGap), ("convex/penalty", penalty),
-            ("seconds", seconds),
-        ]
-        return all.compactMap { tag, value in value.map { (tag, $0) } }
-    }
-}
-
-/// The checkpoints of a run folder: the newest few.
-struct CheckpointFolder {
-    let folder: String
-    let keeps: Int
-
-    private var path: String { folder + "/checkpoint" }
-
-    private var files: [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
-            .filter { $0.hasPrefix("step-") && RunFolder.isCheckpoint(named: $0, in: path) }.sorted()
-    }
-
-    func newest() throws -> String {
-        guard let last = files.last else {
-            throw DataError(
-                subject: folder, problem: "holds no checkpoint to resume",
-                advice: "Only an interrupted run leaves one; start it again without --resume")
-        }
-        return path + "/" + last
-    }
-
-    /// Writes the newest checkpoint, named by the batches done, and removes those beyond the number to keep.
-    func write(_ event: TrainerEvent) throws {
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        let number = String(event.batches)
-        let padded = String(repeating: "0", count: max(0, 10 - number.count)) + number
-        try event.writeCheckpoint("\(path)/step-\(padded).safetensors")
-        for old in files.dropLast(keeps) { unlink(path + "/" + old) }
     }
 }

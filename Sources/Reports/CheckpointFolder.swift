@@ -1,0 +1,36 @@
+import Datasets
+import Foundation
+import Training
+
+/// The checkpoints of a run folder: the newest few.
+package struct CheckpointFolder {
+    package let folder: String
+    package let keeps: Int
+
+    package init(folder: String, keeps: Int) { (self.folder, self.keeps) = (folder, keeps) }
+
+    private var path: String { folder + "/checkpoint" }
+
+    private var files: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
+            .filter { $0.hasPrefix("step-") && RunFolder.isCheckpoint(named: $0, in: path) }.sorted()
+    }
+
+    package func newest() throws -> String {
+        guard let last = files.last else {
+            throw DataError(
+                subject: folder, problem: "holds no checkpoint to resume",
+                advice: "Only an interrupted run leaves one; start it again without `resume`")
+        }
+        return path + "/" + last
+    }
+
+    /// Writes the newest checkpoint, named by the batches done, and removes those beyond the number to keep.
+    package func write(_ event: TrainerEvent) throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        let number = String(event.batches)
+        let padded = String(repeating: "0", count: max(0, 10 - number.count)) + number
+        try event.writeCheckpoint("\(path)/step-\(padded).safetensors")
+        for old in files.dropLast(keeps) { unlink(path + "/" + old) }
+    }
+}

@@ -1,0 +1,3 @@
+import DescentCommands
+
+DescentTool.main()
