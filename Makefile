@@ -11,7 +11,7 @@ ASAN := detect_leaks=0:quarantine_size_mb=1:thread_local_quarantine_size_kb=16
 ARGS ?=
 
 LIBRARIES := Interchange RunLog Settings Plots Torch TensorFiles Proximal Solvers ConvexNetworks Optimizers Networks \
-	Structure Datasets Estimators Training Descent
+	Structure Datasets Estimators Training Reports Descent DescentCommands
 DOCUMENTED := $(foreach library,$(LIBRARIES),$(if $(wildcard Sources/$(library)),$(library)))
 FORMATTED := $(wildcard Sources Tests Fuzz Benchmarks Examples Package.swift)
 

@@ -128,7 +128,9 @@ package struct RunFolder {
 
     private var checkpointPath: String { path + "/checkpoint/state.safetensors" }
 
-    package func readCheckpoint(_ dataHash: String, _ device: Device, _ arguments: [String]) throws -> TrainingCheckpoint {
+    package func readCheckpoint(
+        _ dataHash: String, _ device: Device, _ arguments: [String]
+    ) throws -> TrainingCheckpoint {
         guard FileManager.default.fileExists(atPath: checkpointPath) else {
             throw DataError(
                 subject: path, problem: "holds no checkpoint to resume",

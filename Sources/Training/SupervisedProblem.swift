@@ -102,7 +102,8 @@ public struct SupervisedProblem: DatasetProblem {
             outputs: lossName == .binaryCrossEntropy
                 ? 1 : self.loss.takesClasses ? all.classNames.count : train.y.shape[1],
             task: data.task, loss: lossName, standardiser: standardiser, classNames: all.classNames,
-            targetNames: all.targetNames, targetMean: encoding.mean, targetScale: encoding.scale, encoding: all.encoding)
+            targetNames: all.targetNames, targetMean: encoding.mean, targetScale: encoding.scale, encoding: all.encoding
+        )
         dataNotices = all.notices + standardiser.notices
         fingerprint = all.hash
         loader = try BatchLoader(
