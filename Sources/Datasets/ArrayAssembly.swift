@@ -26,6 +26,7 @@ struct ArrayAssembly {
         }
         var dataset = Dataset(name: context.name, features: features.matrix)
         if shape.count == 3 { dataset.imageShape = Array(shape[1...]) }
+        if features.isScaled { dataset.notices.append(Dataset.scaledPixels) }
         if features.mayBeInfinite { try requireFinite(dataset.features) }
         dataset.encoding = context.encoding
         dataset.classNames = context.encoding?.classNames ?? []

@@ -33,7 +33,8 @@ enum Cifar {
         }
         let raw = bytes.withUnsafeBytes { Tensor(bytes: $0, shape: [count, record], dtype: .uint8) }
         let features = raw.columns(1..<record).to(.float32) / Tensor([Float(255)])
-        var dataset = Dataset(name: context.name, features: features, imageShape: [3, 32, 32])
+        var dataset = Dataset(
+            name: context.name, features: features, imageShape: [3, 32, 32], notices: [Dataset.scaledPixels])
         let values = TargetValues(
             path: path, title: "label", numbers: labels.map(Double.init), text: nil)
         try dataset.setTarget(

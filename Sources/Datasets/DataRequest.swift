@@ -1,3 +1,5 @@
+import Torch
+
 /// Which data to load and what to make of them.
 public struct DataRequest: Sendable {
     /// A name in the catalogue, or the path of a file or of a folder with IDX files.
@@ -57,5 +59,87 @@ public struct LoadedData: Sendable {
         self.train = train
         self.test = test
         self.task = task
+    }
+}
+
+extension LoadedData {
+    /// Rows with a class each, from arrays.
+    ///
+    /// - Parameters:
+    ///   - features: `n × d`.
+    ///   - classes: n numbers in `0..<classes`.
+    ///   - classNames: a name for each class; their numbers unless given.
+    ///   - test: rows to test on.
+    /// - Throws: `DataError` for shapes, labels or values that cannot be used.
+    public init(
+        _ features: Tensor, classes: [Int], classNames: [String]? = nil, test: (features: Tensor, classes: [Int])? = nil
+    ) throws {
+        let labels = classes + (test?.classes ?? [])
+        let count = max((labels.max() ?? -1) + 1, classNames?.count ?? 0)
+        guard classNames == nil || classNames!.count == count else {
+            throw DataError(
+                subject: "class names", problem: "there are \(classNames!.count) names, but label \(count - 1) occurs",
+                advice: "Give a name for each class")
+        }
+        guard Set(classes).count > 1, labels.allSatisfy({ $0 >= 0 }) else {
+            throw DataError(
+                subject: "labels", problem: "they hold fewer than two classes or negative numbers",
+                advice: "Number the classes from 0")
+        }
+        let names = classNames ?? (0..<count).map(String.init)
+        func rows(_ x: Tensor, _ y: [Int], least: Int) throws -> Dataset {
+            try Self.check(x, rows: y.count, least: least, "\(y.count) labels", "n labels")
+            return Dataset(name: "tensor", features: x, labels: y, classNames: names)
+        }
+        self.init(
+            train: try rows(features, classes, least: 2),
+            test: try test.map { try rows($0.features, $0.classes, least: 1) }, task: .classification)
+    }
+
+    /// Rows with values to predict, from arrays.
+    ///
+    /// - Parameters:
+    ///   - features: `n × d`.
+    ///   - targets: `n × C`, or n numbers.
+    ///   - test: rows to test on.
+    /// - Throws: `DataError` for shapes or values that cannot be used.
+    public init(
+        _ features: Tensor, targets: Tensor, test: (features: Tensor, targets: Tensor)? = nil
+    ) throws {
+        func rows(_ x: Tensor, _ y: Tensor, least: Int) throws -> Dataset {
+            let columns = y.rank == 1 ? y.reshaped(-1, 1) : y
+            try Self.check(
+                x, rows: columns.rank == 2 ? columns.shape[0] : -1, least: least, "targets \(y.shape)",
+                "an n × C tensor")
+            guard columns.isFinite else {
+                throw DataError(
+                    subject: "targets", problem: "they hold NaN or infinity", advice: "Fill or drop those rows")
+            }
+            return Dataset(
+                name: "tensor", features: x, targets: columns.to(.float64),
+                targetNames: (0..<columns.shape[1]).map { "target\($0)" })
+        }
+        self.init(
+            train: try rows(features, targets, least: 2),
+            test: try test.map { try rows($0.features, $0.targets, least: 1) }, task: .regression)
+        guard test.map({ _ in self.test?.targetNames == train.targetNames }) ?? true else {
+            throw DataError(
+                subject: "test targets", problem: "they have another number of columns", advice: "Give the same targets"
+            )
+        }
+    }
+
+    private static func check(
+        _ x: Tensor, rows: Int, least: Int, _ found: String, _ wanted: String
+    ) throws {
+        guard x.rank == 2, x.shape[0] == rows, rows >= least, x.shape[1] > 0 else {
+            throw DataError(
+                subject: "training data", problem: "features \(x.shape) do not go with \(found)",
+                advice: "Give an n × d tensor and \(wanted), n at least \(least)")
+        }
+        guard x.isFinite else {
+            throw DataError(
+                subject: "features", problem: "they hold NaN or infinity", advice: "Fill or drop those rows")
+        }
     }
 }

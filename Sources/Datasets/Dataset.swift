@@ -43,6 +43,9 @@ public struct Dataset: Sendable {
         self.encoding = encoding
     }
 
+    /// What is said of images of bytes, in every file format.
+    static let scaledPixels = "the images' bytes were divided by 255: pixels are from 0 to 1"
+
     /// The number of rows n.
     public var count: Int { features.shape[0] }
 

@@ -12,6 +12,8 @@ struct FeatureArray {
     let matrix: Tensor
     /// Whether the elements may be NaN or infinite.
     let mayBeInfinite: Bool
+    /// Whether bytes were divided by 255.
+    var isScaled = false
 
     /// Files at least this large are mapped: they are read a page at a time and need not fit in memory.
     private static let mappedBytes = 64_000_000
@@ -24,6 +26,7 @@ struct FeatureArray {
         let dtype = DType(array.elementType)
         guard dtype != .uint8 || array.shape.count <= 2 else {
             matrix = Self.pixels(array)
+            isScaled = true
             return
         }
         let raw = array.bytes.withUnsafeBytes { Tensor(bytes: $0, shape: Self.matrixShape(array.shape), dtype: dtype) }

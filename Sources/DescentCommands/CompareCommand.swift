@@ -60,7 +60,7 @@ struct CompareCommand: ParsableCommand {
         let result = ComparisonResult(experiment: loaded, curves: plan.curves())
         guard !result.curves.isEmpty else {
             files.discardIfNew()
-            if Interruption.isRequested { throw ExitCode(130) }
+            if Interruption.isRequested { throw ExitStatus.interrupted }
             throw DataError(subject: folder, problem: "holds no finished run", advice: "Run it without --report-only")
         }
         guard result.curves.contains(where: { $0.failure == nil && !$0.scores.isEmpty }) else {
@@ -76,7 +76,7 @@ struct CompareCommand: ParsableCommand {
                 result.markdown + "\n\(plan.runs.count { !plan.isDone($0) }) of \(plan.runs.count) runs missing; "
                     + "results in \(folder): comparison.html, comparison.md, comparison.json\n")
         }
-        if Interruption.isRequested { throw ExitCode(130) }
+        if Interruption.isRequested { throw ExitStatus.interrupted }
     }
 }
 
@@ -267,7 +267,7 @@ struct ComparisonPlan {
         let text = (try? String(contentsOf: errors, encoding: .utf8)) ?? ""
         let last = text.split(separator: "\n").last.map(String.init) ?? "status \(process.terminationStatus)"
         // A diverged run is a result; anything else would fail again and must be seen.
-        guard last.contains("no number") else {
+        guard process.terminationStatus == ExitStatus.diverged.rawValue else {
             throw DataError(
                 subject: run.folder, problem: "the run failed: \(last)",
                 advice: "Correct the experiment and run it again")

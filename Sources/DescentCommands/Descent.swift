@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Reports
 import Torch
+import Training
 
 /// The command line as a function, for a program that has more to offer: register optimizers, architectures, penalties,
 /// schedules or transformations of one's own, and every command knows them.
@@ -33,6 +34,9 @@ struct DescentCommand: ParsableCommand {
               descent fit fashion-mnist --out runs/fm     train on images
               descent predict runs/fm new.npz             apply a model
               descent doctor                              check this machine
+
+            Exit status: 0 done, 1 refused or failed, 2 not converged with --require-convergence, 3 diverged,
+            64 misused, 130 interrupted.
             """,
         version: "descent \(Version.text)",
         subcommands: [
@@ -52,9 +56,19 @@ struct DescentCommand: ParsableCommand {
             // Help texts and exit codes come as errors too.
             guard !(error is ExitCode), exitCode(for: error) != .success else { exit(withError: error) }
             Console.note("descent: " + ErrorText.oneLine(message(for: error)))
-            exit(withError: exitCode(for: error))
+            exit(withError: error is NonFiniteError ? ExitStatus.diverged : exitCode(for: error))
         }
     }
+}
+
+/// How a command ends that is neither done nor refused.
+enum ExitStatus {
+    /// A fit that should have converged has not.
+    static let unconverged = ExitCode(2)
+    /// The numbers of a run stopped being numbers.
+    static let diverged = ExitCode(3)
+    /// Ctrl-C, or a signal like it, and a checkpoint.
+    static let interrupted = ExitCode(130)
 }
 
 /// Ends the program with one line when the engine refuses an operation, as when memory runs out.

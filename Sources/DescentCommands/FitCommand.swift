@@ -100,8 +100,11 @@ struct FitCommand: ParsableCommand {
             Console.note("note: stopped before penalty and patterns were found: run again without --resume")
         }
         try printResult(report, folder)
-        if solver.requireConvergence, report.termination != Termination.converged.rawValue { throw ExitCode(2) }
-        if report.termination == Termination.cancelled.rawValue { throw ExitCode(130) }
+        if report.termination == Termination.nonFinite.rawValue { throw ExitStatus.diverged }
+        if solver.requireConvergence, report.termination != Termination.converged.rawValue {
+            throw ExitStatus.unconverged
+        }
+        if report.termination == Termination.cancelled.rawValue { throw ExitStatus.interrupted }
     }
 
     /// Makes room in the folder and opens the log.

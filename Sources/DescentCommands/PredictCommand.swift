@@ -6,6 +6,7 @@ import Interchange
 import Reports
 import RunLog
 import Torch
+import Training
 
 /// `descent predict`
 struct PredictCommand: ParsableCommand {
@@ -35,7 +36,7 @@ struct PredictCommand: ParsableCommand {
     var json = false
 
     mutating func run() throws {
-        let model = try AnyModel.load(ModelPath.resolve(self.model))
+        let model = try loadModel(ModelPath.resolve(self.model))
         var request = DataRequest(source: source)
         request.dataFolder = data
         request.encoding = model.encoding

@@ -135,7 +135,7 @@ struct TrainCommand: ParsableCommand {
         } else if !running.quiet {
             try Console.result(TrainingSummary.text(report) + "\n\nresults in \(folder.path)\n")
         }
-        if report.termination == Termination.cancelled.rawValue { throw ExitCode(130) }
+        if report.termination == Termination.cancelled.rawValue { throw ExitStatus.interrupted }
     }
 
     private func train(

@@ -1,5 +1,6 @@
 import ConvexNetworks
 import Datasets
+import RunLog
 import Torch
 
 /// A fitted model with the report of its fit.
@@ -34,35 +35,16 @@ public struct ConvexClassifier: Sendable {
 
     /// Trains on features `n × d` and labels in `0..<classes`.
     ///
+    /// - Parameters:
+    ///   - test: rows to score on, which nothing is chosen by.
+    ///   - observe: receives progress; may stop the fit.
     /// - Throws: `DataError` for shapes, labels or values that cannot be used; `TorchError` when the engine fails.
-    public func fit(_ features: Tensor, _ labels: [Int], classNames: [String]? = nil) throws -> FittedModel {
-        let classes = max((labels.max() ?? -1) + 1, classNames?.count ?? 0)
-        guard classNames == nil || classNames!.count == classes else {
-            throw DataError(
-                subject: "class names",
-                problem: "there are \(classNames!.count) names, but label \(classes - 1) occurs",
-                advice: "Give a name for each class")
-        }
-        guard features.rank == 2, features.shape[0] == labels.count, labels.count > 1, features.shape[1] > 0 else {
-            throw DataError(
-                subject: "training data", problem: "features \(features.shape) do not go with \(labels.count) labels",
-                advice: "Give an n × d tensor and n labels, n at least 2")
-        }
-        guard Set(labels).count > 1, labels.allSatisfy({ $0 >= 0 }) else {
-            throw DataError(
-                subject: "labels", problem: "they hold fewer than two classes or negative numbers",
-                advice: "Number the classes from 0")
-        }
-        guard features.isFinite else {
-            throw DataError(
-                subject: "features", problem: "they hold NaN or infinity", advice: "Fill or drop those rows")
-        }
-        let data = Dataset(
-            name: "tensor", features: features, labels: labels,
-            classNames: classNames ?? (0..<classes).map(String.init), targets: nil, targetNames: [], featureNames: [],
-            imageShape: nil, notices: [])
-        let loaded = LoadedData(train: data, test: nil, task: .classification)
-        let (model, report) = try ModelTrainer(options: options).fit(loaded)
+    public func fit(
+        _ features: Tensor, _ labels: [Int], classNames: [String]? = nil,
+        test: (features: Tensor, classes: [Int])? = nil, observe: (TrainingEvent) -> Directive = { _ in .proceed }
+    ) throws -> FittedModel {
+        let data = try LoadedData(features, classes: labels, classNames: classNames, test: test)
+        let (model, report) = try ModelTrainer(options: options).fit(data, observe: observe)
         return FittedModel(model: model, report: report)
     }
 }
@@ -80,23 +62,16 @@ public struct ConvexRegressor: Sendable {
 
     /// Trains on features `n × d` and targets `n × C`.
     ///
+    /// - Parameters:
+    ///   - test: rows to score on, which nothing is chosen by.
+    ///   - observe: receives progress; may stop the fit.
     /// - Throws: `DataError` for shapes or values that cannot be used; `TorchError` when the engine fails.
-    public func fit(_ features: Tensor, _ targets: Tensor) throws -> FittedModel {
-        let columns = targets.rank == 1 ? targets.reshaped(-1, 1) : targets
-        guard features.rank == 2, features.shape[0] == columns.shape[0], columns.shape[0] > 1, features.shape[1] > 0
-        else {
-            throw DataError(
-                subject: "training data", problem: "features \(features.shape) do not go with targets \(targets.shape)",
-                advice: "Give an n × d tensor and an n × C tensor, n at least 2")
-        }
-        guard features.isFinite, columns.isFinite else {
-            throw DataError(subject: "data", problem: "they hold NaN or infinity", advice: "Fill or drop those rows")
-        }
-        let data = Dataset(
-            name: "tensor", features: features, labels: nil, classNames: [], targets: columns.to(.float64),
-            targetNames: (0..<columns.shape[1]).map { "target\($0)" }, featureNames: [], imageShape: nil, notices: [])
-        let loaded = LoadedData(train: data, test: nil, task: .regression)
-        let (model, report) = try ModelTrainer(options: options).fit(loaded)
+    public func fit(
+        _ features: Tensor, _ targets: Tensor, test: (features: Tensor, targets: Tensor)? = nil,
+        observe: (TrainingEvent) -> Directive = { _ in .proceed }
+    ) throws -> FittedModel {
+        let data = try LoadedData(features, targets: targets, test: test)
+        let (model, report) = try ModelTrainer(options: options).fit(data, observe: observe)
         return FittedModel(model: model, report: report)
     }
 }

@@ -125,8 +125,15 @@ extension StochasticTraining {
             trainLoss: loss, objective: penalty.map { loss + $0 }, structure: layers(network),
             seconds: trainingSeconds, secondsByPhase: watch.phases, peakMemoryBytes: PeakMemory.bytes,
             termination: termination.rawValue, device: "\(trainer.device)", threads: Runtime.threads,
-            dataHash: problem.fingerprint, torch: Runtime.version, notices: problem.notices, warning: divergence(loss),
+            dataHash: problem.fingerprint, torch: Runtime.version, notices: problem.notices,
+            warning: divergence(loss) ?? emptiness(network),
             history: state.progress.history)
+    }
+
+    /// What is to be said of a network whose penalty has left nothing of what it applies to.
+    private func emptiness(_ network: Network) -> String? {
+        guard let layers = layers(network)?.layers, layers.allSatisfy({ $0.zeros == $0.count }) else { return nil }
+        return "every penalised weight is zero: lower the penalty's strength"
     }
 
     /// What is to be said of a loss that is far above where it began.

@@ -40,6 +40,7 @@ struct ArrayTests {
         let images = ArrayData(elementType: .uint8, shape: [2, 2, 2], bytes: [0, 255, 51, 102, 1, 2, 3, 4])
         let train = try loadData(DataRequest(source: try scratch.npz([("x", images), ("y", whole([0, 1]))]))).train
         #expect(train.imageShape == [2, 2] && train.features.shape == [2, 4] && train.features.dtype == .float32)
+        #expect(train.notices.contains { $0.contains("divided by 255") })
         #expect(train.features.floats().prefix(5) == [0, 1, Float(51) / 255, Float(102) / 255, Float(1) / 255])
     }
 

@@ -24,6 +24,45 @@ struct EstimatorTests {
         #expect(fitted.model.classNames == ["a", "b", "c"])
     }
 
+    @Test("A fit from arrays tells of its progress, can be stopped, and scores test rows that nothing is chosen by")
+    func observed() throws {
+        let (train, test) = (Problem(seed: 1), Problem(seed: 2))
+        var phases: Set<String> = []
+        let estimator = ConvexClassifier(options: .small(.sampled(40)))
+        let fitted = try Engine.exclusively {
+            try estimator.fit(train.features, train.labels, test: (test.features, test.labels)) { event in
+                phases.insert(event.progress.phase)
+                return .proceed
+            }
+        }
+        #expect(phases.contains("solve"))
+        #expect(fitted.report.testAccuracy == Scoring.accuracy(try fitted.outputs(test.features), test.labels))
+        let alone = try Engine.exclusively { try estimator.fit(train.features, train.labels) }
+        #expect(alone.report.objective == fitted.report.objective && alone.report.testAccuracy == nil)
+        let cut = try Engine.exclusively { try estimator.fit(train.features, train.labels) { _ in .stop } }
+        #expect(cut.report.termination == "cancelled")
+    }
+
+    @Test("Arrays that do not go together are refused by what is wrong with them")
+    func arrays() {
+        let x = Tensor.zeros([4, 2])
+        func fault(_ body: () throws -> LoadedData) -> String {
+            do { return "\(try body().task)" } catch { return "\(error)" }
+        }
+        #expect(fault { try LoadedData(x, classes: [0, 1, 0, 1]) } == "classification")
+        #expect(fault { try LoadedData(x, classes: [0, 1]) }.contains("[4, 2] do not go with 2 labels"))
+        #expect(fault { try LoadedData(x, classes: [0, 0, 0, 0]) }.contains("fewer than two classes"))
+        #expect(fault { try LoadedData(x, classes: [0, -1, 0, 1]) }.contains("negative"))
+        #expect(fault { try LoadedData(x, classes: [0, 1, 0, 1], classNames: ["a"]) }.contains("1 names"))
+        #expect(fault { try LoadedData(x, classes: [0, 1, 0, 1], test: (x, [0])) }.contains("do not go with 1"))
+        #expect(fault { try LoadedData(x + .nan, classes: [0, 1, 0, 1]) }.contains("NaN"))
+        #expect(fault { try LoadedData(x, targets: Tensor.zeros([4])) } == "regression")
+        #expect(fault { try LoadedData(x, targets: Tensor.zeros([3, 1])) }.contains("do not go with targets [3, 1]"))
+        #expect(fault { try LoadedData(x, targets: Tensor.full([4], .nan)) }.contains("targets: they hold NaN"))
+        let other = Tensor.zeros([4, 2])
+        #expect(fault { try LoadedData(x, targets: Tensor.zeros([4]), test: (x, other)) }.contains("another number"))
+    }
+
     @Test("Two classes need one output, and its sign decides")
     func binary() throws {
         let problem = Problem(seed: 3)

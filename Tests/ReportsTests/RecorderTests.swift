@@ -112,6 +112,8 @@ struct RecorderTests {
         let outputs = try model.outputs(test.features)
         let direct = network(try trainer.problem.standardised(test.features))
         #expect((outputs - direct).absolute().max().scalar < 1e-6)
+        let any = try loadModel(folder + "/model.safetensors")
+        #expect(try any.outputs(test.features).doubles() == outputs.doubles() && any.task == .classification)
         let hits = zip(outputs.doubles(), test.labels!).count { ($0 > 0) == ($1 == 1) }
         #expect(Double(hits) / Double(test.count) == report.testScore)
     }

@@ -47,6 +47,14 @@ struct StructureTrainingTests {
         #expect(report.history.allSatisfy { $0.structure?.inexactness ?? 0 < 1e-4 })
     }
 
+    @Test("A penalty that leaves nothing is warned of, and one that leaves something is not")
+    func emptiness() throws {
+        let data = try made("spirals")
+        #expect(
+            try trained(settings(strength: 1), data).report.warning?.contains("every penalised weight is zero") == true)
+        #expect(try trained(settings(), data).report.warning == nil)
+    }
+
     @Test("What has a penalty and what has none is said before the first step")
     func announcement() throws {
         let data = try made("spirals")
