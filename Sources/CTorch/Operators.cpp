@@ -5,6 +5,10 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/jit_type.h>
 #include <ATen/core/stack.h>
+#include <c10/util/SmallVector.h>
+
+#include <cstdlib>
+#include <cstring>
 
 using namespace ctorch;
 
@@ -60,11 +64,12 @@ c10::IValue argument_value(const ct_value &value, const c10::Argument &argument)
     }
 }
 
-void push_result(const c10::IValue &value, ct_value *results, int64_t capacity, int64_t &count) {
+using Results = c10::SmallVector<ct_value, 8>;
+
+void push_result(const c10::IValue &value, Results &results) {
     auto slot = [&]() -> ct_value & {
-        TORCH_CHECK(count < capacity, "more results than the caller has room for");
-        results[count] = ct_value{};
-        return results[count++];
+        results.push_back(ct_value{});
+        return results.back();
     };
     if (value.isTensor()) {
         const auto &tensor = value.toTensor();
@@ -73,7 +78,7 @@ void push_result(const c10::IValue &value, ct_value *results, int64_t capacity, 
         result.tag = CT_TENSOR;
         result.pointer = wrap(tensor);
     } else if (value.isTensorList()) {
-        for (const at::Tensor &tensor : value.toTensorVector()) push_result(tensor, results, capacity, count);
+        for (const at::Tensor &tensor : value.toTensorVector()) push_result(tensor, results);
     } else if (value.isInt()) {
         auto &result = slot();
         result.tag = CT_INT;
@@ -86,6 +91,10 @@ void push_result(const c10::IValue &value, ct_value *results, int64_t capacity, 
         auto &result = slot();
         result.tag = CT_BOOL;
         result.integer = value.toBool();
+    } else if (value.isDoubleList()) {
+        for (const double number : value.toDoubleVector()) push_result(number, results);
+    } else if (value.isIntList()) {
+        for (const int64_t number : value.toIntVector()) push_result(number, results);
     } else if (value.isNone()) {
         slot();
     } else {
@@ -103,7 +112,7 @@ int ct_operator_find(const char *name, const char *overload, const ct_operator *
 }
 
 int ct_operator_call(const ct_operator *op, const ct_value *arguments, int64_t argument_count, ct_value *results,
-                     int64_t capacity, int64_t *result_count, char **error) {
+                     int64_t capacity, int64_t *result_count, ct_value **more, char **error) {
     return guarded(error, [&] {
         auto &handle = handle_of(op);
         const auto &declared = handle.schema().arguments();
@@ -120,15 +129,24 @@ int ct_operator_call(const ct_operator *op, const ct_value *arguments, int64_t a
             }
         }
         handle.callBoxed(stack);
-        int64_t count = 0;
+        Results found;
+        ct_value *target = results;
         try {
-            for (const auto &value : stack) push_result(value, results, capacity, count);
+            for (const auto &value : stack) push_result(value, found);
+            if (int64_t(found.size()) > capacity) {
+                target = static_cast<ct_value *>(std::malloc(found.size() * sizeof(ct_value)));
+                TORCH_CHECK(target != nullptr, "no memory for ", found.size(), " results");
+            }
         } catch (...) {
-            for (int64_t i = 0; i < count; ++i) {
-                if (results[i].tag == CT_TENSOR) ct_tensor_free(static_cast<ct_tensor *>(const_cast<void *>(results[i].pointer)));
+            for (const auto &value : found) {
+                if (value.tag == CT_TENSOR) ct_tensor_free(static_cast<ct_tensor *>(const_cast<void *>(value.pointer)));
             }
             throw;
         }
-        *result_count = count;
+        if (!found.empty()) std::memcpy(target, found.data(), found.size() * sizeof(ct_value));
+        *more = target == results ? nullptr : target;
+        *result_count = int64_t(found.size());
     });
 }
+
+void ct_values_free(ct_value *values) { std::free(values); }

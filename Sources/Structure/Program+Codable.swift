@@ -173,7 +173,7 @@ extension Program.Argument: Codable {
         case "s": self = .word(try list.decode(String.self))
         case "dtype":
             let name = try list.decode(String.self)
-            guard let dtype = DType.allCases.first(where: { "\($0)" == name }) else {
+            guard let dtype = DType.allCases.first(where: { "\($0)" == name && !$0.isComplex }) else {
                 throw DecodingError.dataCorruptedError(in: list, debugDescription: "'\(name)' is no element type")
             }
             self = .dtype(dtype)

@@ -9,6 +9,7 @@ public enum Value: Sendable {
     case double(Double)
     case bool(Bool)
     case ints([Int])
+    case doubles([Double])
     case string(String)
     case dtype(DType)
     case device(Device)
@@ -22,6 +23,7 @@ public enum Value: Sendable {
         case .double(let value): "\(value)"
         case .bool(let value): "\(value)"
         case .ints(let values): "\(values)"
+        case .doubles(let values): "\(values)"
         case .string(let value): "\"\(value)\""
         case .dtype(let value): "\(value)"
         case .device(let value): "\(value)"
@@ -64,11 +66,12 @@ public struct Operator: Sendable {
         var packed = PackedArguments(arguments)
         var results = [ct_value](repeating: ct_value(), count: 8)
         var count: Int64 = 0
+        var more: UnsafeMutablePointer<ct_value>?
         var message: UnsafeMutablePointer<CChar>?
         // The packed arguments hold bare handles: the operands must outlive the call.
         let status = withExtendedLifetime(arguments) {
             packed.withValues { values, valueCount in
-                ct_operator_call(handle, values, valueCount, &results, Int64(results.count), &count, &message)
+                ct_operator_call(handle, values, valueCount, &results, Int64(results.count), &count, &more, &message)
             }
         }
         guard status == 0 else {
@@ -76,7 +79,8 @@ public struct Operator: Sendable {
             ct_string_free(message)
             throw TorchError(operation: name, operands: arguments.map(\.summary), message: text)
         }
-        let unpacked = results[0..<Int(count)].map(Self.unpack)
+        defer { ct_values_free(more) }
+        let unpacked = (0..<Int(count)).map { Self.unpack(more?[$0] ?? results[$0]) }
         OperatorTrace.current?.calls.append(
             OperatorTrace.Call(name: name, overload: overload, arguments: arguments, results: unpacked))
         return unpacked
@@ -109,6 +113,7 @@ public struct Operator: Sendable {
 private struct PackedArguments {
     private var values: [ct_value] = []
     private var integers: [Int64] = []
+    private var numbers: [Double] = []
     private var handles: [OpaquePointer?] = []
     private var bytes: [UInt8] = []
     private var offsets: [(position: Int, kind: ct_tag, start: Int)] = []
@@ -136,6 +141,10 @@ private struct PackedArguments {
             offsets.append((values.count, CT_INT_LIST, integers.count))
             integers.append(contentsOf: list.map(Int64.init))
             set(&value, CT_INT_LIST, count: list.count)
+        case .doubles(let list):
+            offsets.append((values.count, CT_DOUBLE_LIST, numbers.count))
+            numbers.append(contentsOf: list)
+            set(&value, CT_DOUBLE_LIST, count: list.count)
         case .tensors(let list):
             offsets.append((values.count, CT_TENSOR_LIST, handles.count))
             handles.append(contentsOf: list.map { $0.pointer })
@@ -160,15 +169,20 @@ private struct PackedArguments {
     mutating func withValues<R>(_ body: (UnsafePointer<ct_value>?, Int64) -> R) -> R {
         integers.withUnsafeBufferPointer { integers in
             handles.withUnsafeBufferPointer { handles in
-                bytes.withUnsafeBufferPointer { bytes in
-                    for (position, kind, start) in offsets {
-                        switch kind {
-                        case CT_INT_LIST: values[position].pointer = integers.baseAddress.map { .init($0 + start) }
-                        case CT_TENSOR_LIST: values[position].pointer = handles.baseAddress.map { .init($0 + start) }
-                        default: values[position].pointer = bytes.baseAddress.map { .init($0 + start) }
+                numbers.withUnsafeBufferPointer { numbers in
+                    bytes.withUnsafeBufferPointer { bytes in
+                        for (position, kind, start) in offsets {
+                            let first: UnsafeRawPointer? =
+                                switch kind {
+                                case CT_INT_LIST: integers.baseAddress.map { .init($0 + start) }
+                                case CT_TENSOR_LIST: handles.baseAddress.map { .init($0 + start) }
+                                case CT_DOUBLE_LIST: numbers.baseAddress.map { .init($0 + start) }
+                                default: bytes.baseAddress.map { .init($0 + start) }
+                                }
+                            values[position].pointer = first
                         }
+                        return values.withUnsafeBufferPointer { body($0.baseAddress, Int64($0.count)) }
                     }
-                    return values.withUnsafeBufferPointer { body($0.baseAddress, Int64($0.count)) }
                 }
             }
         }

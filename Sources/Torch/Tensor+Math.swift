@@ -138,6 +138,7 @@ extension Tensor {
 
     /// Sum of products of corresponding elements, accumulated in double precision for tensors of any float type.
     public func dot(_ other: Tensor) -> Double {
+        if dtype.isComplex, other.dtype == dtype { return viewAsReal().dot(other.viewAsReal()) }
         guard mayUseBlocks, dtype == other.dtype, shape == other.shape, device == other.device
         else { return (self * other).sumInDouble() }
         return zip(blocks, other.blocks).reduce(0) { $0 + Op.dot(.tensor($1.0), .tensor($1.1)).scalar }
@@ -149,6 +150,7 @@ extension Tensor {
     }
     /// Sum of the squares of all elements, accumulated in double precision.
     public var squareSum: Double {
+        if dtype.isComplex { return viewAsReal().squareSum }
         guard mayUseBlocks else { return squared().sumInDouble() }
         return blocks.reduce(0) { $0 + Op.dot(.tensor($1), .tensor($1)).scalar }
     }

@@ -43,8 +43,11 @@ extension Tensor {
     }
 
     /// Converts the element type; returns the same storage when it already fits.
+    ///
+    /// - Precondition: numbers with an imaginary part stay such: take ``real`` or ``imaginary`` first.
     public func to(_ dtype: DType) -> Tensor {
-        dtype == self.dtype ? self : Op.to(.tensor(self), .dtype(dtype))
+        precondition(!self.dtype.isComplex || dtype.isComplex, "\(self.dtype) to \(dtype) loses imaginary parts")
+        return dtype == self.dtype ? self : Op.to(.tensor(self), .dtype(dtype))
     }
     /// Moves to a device; returns the same storage when already there.
     public func to(device: Device) -> Tensor {

@@ -100,7 +100,10 @@ public struct Tensor: @unchecked Sendable {
     /// Whether the elements lie in a file, and only in memory where they are touched.
     public var isMapped: Bool { ct_tensor_is_file(pointer) != 0 }
 
-    var summary: String { "\(dtype)\(shape)" }
+    var summary: String {
+        let number = ct_tensor_dtype(pointer)
+        return (DType(rawValue: number).map { "\($0)" } ?? "type \(number)") + "\(shape)"
+    }
 
     /// The elements in C order.
     ///
@@ -117,16 +120,16 @@ public struct Tensor: @unchecked Sendable {
         return values
     }
 
-    /// The elements as double-precision numbers, in C order.
-    public func doubles() -> [Double] { to(.float64).array(of: Double.self) }
-    /// The elements as single-precision numbers, in C order.
-    public func floats() -> [Float] { to(.float32).array(of: Float.self) }
+    /// The elements as double-precision numbers, in C order; of complex ones real and imaginary parts in turn.
+    public func doubles() -> [Double] { (dtype.isComplex ? viewAsReal() : self).to(.float64).array(of: Double.self) }
+    /// The elements as single-precision numbers, in C order; of complex ones real and imaginary parts in turn.
+    public func floats() -> [Float] { (dtype.isComplex ? viewAsReal() : self).to(.float32).array(of: Float.self) }
 
     /// The only element, as a double-precision number.
     ///
-    /// - Precondition: the tensor has one element.
+    /// - Precondition: the tensor has one element, which is real.
     public var scalar: Double {
-        precondition(count == 1, "scalar of a tensor of shape \(shape)")
+        precondition(count == 1 && !dtype.isComplex, "scalar of a tensor of shape \(shape)")
         return doubles()[0]
     }
 

@@ -32,7 +32,7 @@ struct ShapeTests {
         #expect(Tensor([2.9, -2.9, 7]).to(.int64).array(of: Int64.self) == [2, -2, 7])
         #expect(Tensor([0.0, 3, 255]).to(.uint8).array(of: UInt8.self) == [0, 3, 255])
         #expect(Tensor([0.0, 3, -1]).to(.bool).doubles() == [0, 1, 1])
-        for dtype in DType.allCases {
+        for dtype in DType.allCases where !dtype.isComplex {
             let converted = Tensor([0.0, 1]).to(dtype)
             #expect(converted.dtype == dtype)
             #expect(converted.doubles() == [0, 1])

@@ -39,9 +39,12 @@ typedef struct {
 
 // Operators
 int ct_operator_find(const char *name, const char *overload, const ct_operator **result, char **error);
-/// Calls `op` boxed. Missing trailing arguments take the schema's defaults. Tensor lists among the results are flattened.
+/// Calls `op` boxed. Missing trailing arguments take the schema's defaults. Lists among the results are flattened. More
+/// results than `capacity` go to an array of their own, `*more`, which the caller frees with ct_values_free.
 int ct_operator_call(const ct_operator *op, const ct_value *arguments, int64_t argument_count, ct_value *results,
-                     int64_t capacity, int64_t *result_count, char **error);
+                     int64_t capacity, int64_t *result_count, ct_value **more, char **error);
+/// Frees an array of results, not what they point to.
+void ct_values_free(ct_value *values);
 
 // Tensors
 /// Copies `byte_count` bytes of C-ordered host data into a new tensor on the CPU.
