@@ -137,6 +137,25 @@ public struct Network: Sendable {
         return result
     }
 
+    /// Products of the Hessian of a loss with some vectors; buffers stay as they are.
+    ///
+    /// - Parameters:
+    ///   - vectors: one for each parameter that is differentiated, of its shape.
+    ///   - loss: a scalar, given the network in training mode as a function of its input.
+    /// - Throws: as ``lossAndGradients(isTraining:castTo:trained:loss:)``; for what has no second derivative.
+    public func hessianVectorProducts(
+        _ vectors: [Tensor], trained: Set<String>? = nil, loss: (_ forward: (Tensor) -> Tensor) throws -> Tensor
+    ) throws -> [Tensor] {
+        let chosen = parameters.names.indices.filter { trained?.contains(parameters.names[$0]) ?? true }
+        let inputs = chosen.map { parameters.values[$0] }
+        return try Torch.hessianVectorProducts(at: inputs, vectors: vectors) { leaves in
+            var current = parameters
+            for (position, leaf) in zip(chosen, leaves) { current.values[position] = leaf }
+            let pass = Pass(current, buffers, isTraining: true)
+            return try loss { module($0, Scope(pass: pass)) }
+        }.products
+    }
+
     /// Converts parameters but those of layers with running statistics, which stay in their own type.
     private static func cast(_ parameters: inout NamedTensors, _ buffers: NamedTensors, to dtype: DType) {
         let suffix = "running_mean"

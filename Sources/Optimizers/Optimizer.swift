@@ -97,6 +97,8 @@ public struct OptimizerState: Sendable {
     public var slots: [Slot] = []
     /// What belongs to no single parameter.
     public var shared = Slot()
+    /// Where its generator starts: see ``draw(_:)``.
+    public var seed: UInt64 = 0
 
     /// Creates the state before the first step.
     public init() {}

@@ -30,6 +30,8 @@ public enum OptimizerCatalogue {
         case perTensor = "per tensor"
         /// Evaluates the function itself.
         case closure
+        /// Asks for products of the Hessian.
+        case curvature
         /// Evaluates an average of its iterates.
         case averages
         /// Solves its step together with a penalty, so that weights come out exactly zero.
@@ -45,6 +47,7 @@ public enum OptimizerCatalogue {
         var found: [Capability] = []
         if type is any TensorOptimizer.Type { found.append(.perTensor) }
         if type is any ClosureOptimizer.Type { found.append(.closure) }
+        if type is any CurvatureOptimizer.Type { found.append(.curvature) }
         if type is any AveragingOptimizer.Type { found.append(.averages) }
         if type is any ProximalOptimizer.Type { found.append(.penalty) }
         if type is any StagedOptimizer.Type { found.append(.stages) }

@@ -18,7 +18,8 @@ public struct StateTemplate {
         var states = [state]
         for _ in 0..<3 {
             // A convex function of all elements, so that line searches find something.
-            _ = try? rule.step(&copies, state: &state, rate: { $0 }) { point in
+            let products = { (_: [Tensor], vectors: [Tensor]) in vectors.map { $0 * 0.5 } }
+            _ = try? rule.step(&copies, state: &state, rate: { $0 }, products: products) { point in
                 (point.reduce(0) { $0 + 0.25 * $1.squareSum + 0.1 * $1.sumInDouble() }, point.map { $0 * 0.5 + 0.1 })
             }
             states.append(state)

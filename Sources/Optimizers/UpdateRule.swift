@@ -131,12 +131,19 @@ public struct UpdateRule: Sendable {
     }
 
     /// The state before the first step.
-    public func initialState(_ assignment: [[Int]]) -> State {
+    ///
+    /// - Parameter seed: of the generators of optimizers that draw.
+    public func initialState(_ assignment: [[Int]], seed: UInt64 = 0) -> State {
         func chain(_ before: [any GradientTransformation], _ after: [any ParameterTransformation]) -> State.Chain {
             .init(before: before.map { _ in .init() }, after: after.map { _ in .init() })
         }
         return State(
-            assignment: assignment, optimizers: assignment.map { _ in .init() },
+            assignment: assignment,
+            optimizers: assignment.indices.map { index in
+                var state = OptimizerState()
+                state.seed = seed &+ UInt64(index) << 32
+                return state
+            },
             chains: [chain(before, after)] + groups.map { chain($0.before, $0.after) })
     }
 
@@ -153,12 +160,16 @@ public struct UpdateRule: Sendable {
     /// - Parameters:
     ///   - rate: the rate in force, from an optimizer's own one: the schedule.
     ///   - position: where in the run the step is, for optimizers with stages and for sparsity targets.
+    ///   - products: products of the Hessian at given parameters with given vectors, for a ``CurvatureOptimizer``.
     ///   - evaluate: loss and gradients at given parameters.
     /// - Returns: nil when loss or gradients are not finite: the parameters and the state then stay as they were.
-    /// - Throws: what `evaluate` throws; parameters and state are then of no use.
+    /// - Throws: what `evaluate` and `products` throw; `GroupError` where an optimizer asks for products that there are
+    ///   none of. Parameters and state are then of no use.
     public func step(
         _ parameters: inout [Tensor], state: inout State, rate: (_ base: Double) -> Double,
-        position: RunPosition? = nil, evaluate: Evaluation
+        position: RunPosition? = nil,
+        products: ((_ parameters: [Tensor], _ vectors: [Tensor]) throws -> [Tensor])? = nil,
+        evaluate: Evaluation
     ) throws -> Outcome? {
         let (loss, found) = try evaluate(parameters)
         var gradients = Gradients(found)
@@ -180,7 +191,8 @@ public struct UpdateRule: Sendable {
         state.position = position
         for index in groups.indices {
             try step(
-                group: index, &parameters, loss, gradients.tensors, &state, rate: rate, evaluate: evaluate)
+                group: index, &parameters, loss, gradients.tensors, &state, rate: rate, products: products,
+                evaluate: evaluate)
         }
         state.step += 1
         for (index, transformation) in after.enumerated() {
@@ -192,16 +204,21 @@ public struct UpdateRule: Sendable {
     /// Steps one group's parameters.
     private func step(
         group index: Int, _ parameters: inout [Tensor], _ loss: Double, _ gradients: [Tensor], _ state: inout State,
-        rate: (_ base: Double) -> Double, evaluate: Evaluation
+        rate: (_ base: Double) -> Double, products: ((_ parameters: [Tensor], _ vectors: [Tensor]) throws -> [Tensor])?,
+        evaluate: Evaluation
     ) throws {
         let (group, positions, position) = (groups[index], state.assignment[index], state.position)
         var optimizer = staged(group.optimizer, position)
         optimizer.lr = rate(optimizer.lr)
         if let stage = position?.stage, stage.step == 1, stage.index > 0, optimizer is any StagedOptimizer {
+            let seed = state.optimizers[index].seed
             state.optimizers[index] = OptimizerState()
+            state.optimizers[index].seed = seed
         }
         // Held only where it is read: what is held twice is copied when it is changed.
-        let isReadAgain = optimizer is any ClosureOptimizer || group.before.contains { type(of: $0).evaluatesAgain }
+        let isReadAgain =
+            optimizer is any ClosureOptimizer || optimizer is any CurvatureOptimizer
+            || group.before.contains { type(of: $0).evaluatesAgain }
         let others = isReadAgain ? parameters : []
         /// Loss and gradients where this group's parameters are others.
         func evaluateOwn(_ trial: [Tensor]) throws -> (loss: Double, gradients: [Tensor]) {
@@ -222,6 +239,18 @@ public struct UpdateRule: Sendable {
         if let closure = optimizer as? any ClosureOptimizer {
             try closure.step(
                 &own, start: (loss, ownGradients.tensors), state: &state.optimizers[index], evaluate: evaluateOwn)
+        } else if let curvature = optimizer as? any CurvatureOptimizer {
+            guard let products else {
+                throw GroupError(
+                    description:
+                        "\(type(of: optimizer).name) asks for products of the Hessian, which this run does not give")
+            }
+            try curvature.step(&own, gradients: ownGradients.tensors, state: &state.optimizers[index]) { vectors in
+                var all = others.map { Tensor.zeros(like: $0) }
+                for (place, vector) in zip(positions, vectors) { all[place] = vector }
+                let found = try products(others, all)
+                return positions.map { found[$0] }
+            }
         } else if let regularisation = group.regularisation, let proximal = optimizer as? any ProximalOptimizer {
             proximal.step(
                 &own, gradients: ownGradients.tensors, regularisation: regularisation,

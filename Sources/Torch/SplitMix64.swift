@@ -5,6 +5,9 @@ import Foundation
 public struct SplitMix64: Sendable {
     private var state: UInt64
 
+    /// Where it is: a generator that starts at this seed goes on alike.
+    public var position: UInt64 { state }
+
     /// Starts at a seed.
     public init(seed: UInt64) { state = seed }
 

@@ -28,19 +28,25 @@ struct StochasticTraining<P: Problem> {
         _ trainer: Trainer<P>, network: Network? = nil, watch: Stopwatch = Stopwatch(), checkpoint: String?
     ) throws {
         try trainer.validate()
-        (self.trainer, rule) = (trainer, trainer.rule)
+        self.trainer = trainer
         var problem = trainer.problem
         try problem.prepare(for: trainer.module)
         self.problem = problem
         let network = try network ?? trainer.network()
         let chosen = network.parameters.pairs.filter { trainer.trained?.contains($0.name) ?? true }
-        let assignment = try rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
+        let assignment = try trainer.rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
+        let lookups = Network.lookupNames(of: trainer.module)
+        rule = trainer.rule.informed(
+            of: chosen.map {
+                ParameterInfo(name: $0.name, shape: $0.tensor.shape, isLookup: lookups.contains($0.name))
+            },
+            assignment: assignment)
         announcement =
             problem.notices.filter { !trainer.problem.notices.contains($0) }.map { "note: " + $0 }
             + rule.penaltyLines(chosen.map(\.name), assignment)
         identity = try trainer.identity ?? trainer.description()
         var fresh = TrainingState(
-            network: network, rule: rule.initialState(assignment), progress: .init())
+            network: network, rule: rule.initialState(assignment, seed: trainer.seed), progress: .init())
         if let metric = trainer.schedule as? any MetricSchedule { fresh.progress.plateau = metric.initialState }
         guard let checkpoint else {
             (state, self.watch) = (fresh, watch)
@@ -205,6 +211,7 @@ struct StochasticTraining<P: Problem> {
     // MARK: Steps
 
     private mutating func update() throws -> UpdateRule.Outcome {
+        let (problem, trainer) = (problem, trainer)
         let first = state.progress.batches
         let count = min(accumulation, totalBatches - first)
         let batches = try (first..<first + count).map { try problem.batch($0) }
@@ -222,8 +229,18 @@ struct StochasticTraining<P: Problem> {
         state.rule = rule.initialState([])
         defer { state.rule = ruleState }
         var settled: NamedTensors?
-        let outcome = try rule.step(&moving, state: &ruleState, rate: rateFunction, position: position(usualSteps)) {
-            trial in
+        /// The loss is that of the gradients: the same batches, units dropped alike.
+        func products(_ trial: [Tensor], _ vectors: [Tensor]) throws -> [Tensor] {
+            var all = parameters
+            for (position, tensor) in zip(positions, trial) { all[position] = tensor }
+            var copy = network
+            copy.parameters = network.parameters.replacing(all)
+            return try Self.products(problem, trainer, copy, batches, first, vectors)
+        }
+        let outcome = try rule.step(
+            &moving, state: &ruleState, rate: rateFunction, position: position(usualSteps),
+            products: trainer.precision == .mixed ? nil : products
+        ) { trial in
             var all = parameters
             for (position, tensor) in zip(positions, trial) { all[position] = tensor }
             var total = 0.0
@@ -271,6 +288,22 @@ struct StochasticTraining<P: Problem> {
     private func gradients(_ network: inout Network, _ batch: P.Batch) throws -> Differential {
         let type: DType? = trainer.precision == .mixed ? .bfloat16 : nil
         return try network.lossAndGradients(castTo: type, trained: trainer.trained) { try problem.loss(batch, $0) }
+    }
+
+    private static func products(
+        _ problem: P, _ trainer: Trainer<P>, _ network: Network, _ batches: [P.Batch], _ first: Int, _ vectors: [Tensor]
+    ) throws -> [Tensor] {
+        let weights = batches.map { problem.weight(of: $0) }
+        var sums: [Tensor] = []
+        for (offset, batch) in batches.enumerated() {
+            Runtime.seed(mix(trainer.seed, UInt64(first + offset)))
+            let found = try network.hessianVectorProducts(vectors, trained: trainer.trained) {
+                try problem.loss(batch, $0)
+            }
+            let share = weights[offset] / weights.reduce(0, +)
+            sums = sums.isEmpty ? found.map { $0 * share } : zip(sums, found).map { $0.adding($1, scaledBy: share) }
+        }
+        return sums
     }
 
     /// Throws where a parameter or a running statistic is no number.

@@ -133,6 +133,7 @@ enum StateFile {
         var parts = header.optimizerSteps.indices.map { number in
             var part = OptimizerState()
             part.step = header.optimizerSteps[number]
+            part.seed = fresh.rule.parts[number].seed
             part.shared.numbers = header.shared[number]
             part.slots = header.numbers[number].map { numbers in
                 var slot = Slot()

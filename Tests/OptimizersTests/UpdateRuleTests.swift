@@ -28,6 +28,76 @@ struct UpdateRuleTests {
         try OptimizerCatalogue.make("sgd", settings: ["lr": .number(lr), "momentum": .number(momentum)])
     }
 
+    /// `p −= lr g / ĥ`, where `ĥ = z ⊙ Hz` for random signs z: the Hessian's diagonal where it is diagonal.
+    private struct Diagonal: CurvatureOptimizer, InformedOptimizer {
+        static let name = "diagonal"
+        static let summary = "for a test"
+        static let citation = "none"
+        static let hyperparameters: [Hyperparameter] = [.lr]
+        var lr = 1.0
+        var names: [String] = []
+        private enum CodingKeys: String, CodingKey { case lr }
+
+        func informed(of parameters: [ParameterInfo]) -> Diagonal {
+            var copy = self
+            copy.names = parameters.map(\.name)
+            return copy
+        }
+
+        func step(
+            _ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState, products: HessianProducts
+        ) throws {
+            state.begin(parameters, gradients)
+            let signs = state.draw { random in
+                parameters.map { p in
+                    Tensor((0..<p.count).map { _ in random.uniform() < 0.5 ? -1.0 : 1 }, shape: p.shape)
+                }
+            }
+            for (index, product) in try products(signs).enumerated() {
+                // A bias moves half as far.
+                let share = names[index].hasSuffix("bias") ? 0.5 : 1
+                parameters[index] = parameters[index] - gradients[index] / (product * signs[index]) * (lr * share)
+            }
+        }
+    }
+
+    @Test("An optimizer may ask for products of the Hessian, know its parameters, and draw from its state's generator")
+    func curvature() throws {
+        let shapes = [[2], [1]]
+        var weights = ParameterGroup("weights", try descent(0)) { name, _ in name == "a.weight" }
+        let own = ParameterGroup("own", Diagonal()) { name, _ in name != "a.weight" }
+        let infos = [ParameterInfo(name: "a.weight", shape: [2]), ParameterInfo(name: "b.bias", shape: [1])]
+        let products = { (_: [Tensor], vectors: [Tensor]) in zip(vectors, Self.scales).map { $0 * $1 } }
+        func stepped(_ rule: UpdateRule) throws -> ([Tensor], UpdateRule.State) {
+            let assignment = try rule.assignment(infos.map(\.name), shapes)
+            var (parameters, state) = (Self.start, rule.initialState(assignment, seed: 4))
+            _ = try rule.informed(of: infos, assignment: assignment).step(
+                &parameters, state: &state, rate: { $0 }, products: products
+            ) { Self.evaluate($0) }
+            return (parameters, state)
+        }
+        // Newton's step of a quadratic ends in its minimum, half of it half way; the other group stays.
+        let (parameters, state) = try stepped(UpdateRule(Diagonal()))
+        #expect(numbers(parameters) == [1, 1, 3])
+        #expect(numbers(try stepped(UpdateRule(groups: [weights, own])).0) == [3, -2, 3])
+        weights.optimizer = Diagonal()
+        #expect(numbers(try stepped(UpdateRule(groups: [weights, own])).0) == [1, 1, 3])
+        // The generator goes on where it was, and is none of the engine's.
+        var (copy, other) = (state.optimizers[0], OptimizerState())
+        let drawn = copy.draw { [$0.next(), $0.next()] }
+        var again = state.optimizers[0]
+        #expect(again.draw { $0.next() } == drawn[0] && again.draw { $0.next() } == drawn[1])
+        other.seed = 5
+        #expect(other.draw { $0.next() } != OptimizerState().seed)
+        let rule = UpdateRule(Diagonal())
+        var (point, fresh) = (Self.start, rule.initialState([[0, 1]]))
+        #expect(throws: GroupError.self) {
+            try rule.informed(of: infos, assignment: [[0, 1]]).step(&point, state: &fresh, rate: { $0 }) {
+                Self.evaluate($0)
+            }
+        }
+    }
+
     @Test("Lookahead with share 1 is the optimizer itself")
     func wholeWay() throws {
         var rule = UpdateRule(try descent(0.1))

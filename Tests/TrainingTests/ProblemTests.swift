@@ -61,6 +61,32 @@ private struct Scaled: Module {
     }
 }
 
+/// AdaHessian's idea (Yao et al. 2021): a gradient divided by an average of the Hessian's diagonal.
+private struct Hutchinson: CurvatureOptimizer {
+    static let name = "hutchinson"
+    static let summary = "for a test"
+    static let citation = "Yao et al., AAAI 2021"
+    static let hyperparameters: [Hyperparameter] = [.lr]
+    var lr = 0.002
+
+    func step(
+        _ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState, products: HessianProducts
+    ) throws {
+        state.begin(parameters, gradients)
+        let signs = state.draw { random in
+            parameters.map { p in
+                Tensor((0..<p.count).map { _ in random.uniform() < 0.5 ? Float(-1) : 1 }, shape: p.shape)
+            }
+        }
+        for (index, product) in try products(signs).enumerated() {
+            let last = state.slots[index].take("diagonal", Tensor.zeros(like: parameters[index]))
+            let diagonal = last * 0.9 + (product * signs[index]).absolute() * 0.1
+            parameters[index] = parameters[index] - gradients[index] / (diagonal + 0.1) * lr
+            state.slots[index].tensors["diagonal"] = diagonal
+        }
+    }
+}
+
 @Suite("A module and a problem of one's own")
 struct ProblemTests {
     private func trainer(_ problem: Pairs = Pairs(), epochs: Double = 4) -> Trainer<Pairs> {
@@ -144,6 +170,49 @@ struct ProblemTests {
         let network = try run(partial).network
         #expect(network.parameters["0.scale"]!.doubles() != start.parameters["0.scale"]!.doubles())
         #expect(network.parameters["2.weight"]!.doubles() == start.parameters["2.weight"]!.doubles())
+    }
+
+    @Test("An optimizer of one's own asks for curvature and draws, and resumes to the same bits")
+    func curvature() throws {
+        func made() -> Trainer<Pairs> {
+            var trainer = trainer()
+            trainer.rule = UpdateRule(Hutchinson())
+            trainer.accumulation = 2
+            return trainer
+        }
+        let whole = try run(made())
+        let losses = whole.report.history.compactMap(\.trainLoss)
+        #expect(losses.last! < losses[0])
+        let scratch = try Scratch()
+        let path = scratch.path("c.safetensors")
+        _ = try run(made()) { event in
+            guard event.batches >= 6 else { return .proceed }
+            try? event.writeCheckpoint(path)
+            return .stop
+        }
+        #expect(try run(made(), from: path).network.parameters.bits == whole.network.parameters.bits)
+        var mixed = made()
+        mixed.precision = .mixed
+        #expect(fault { _ = try run(mixed) }.contains("asks for products of the Hessian"))
+    }
+
+    @Test("Products of the Hessian are the differences of gradients")
+    func products() throws {
+        let network = Network(Sequential(Linear(3, 4), Activation.tanh, Linear(4, 2)), seed: 2, dtype: .float64)
+        var random = RandomSource(3)
+        let x = random.tensor([5, 3], dtype: .float64)
+        let vectors = network.parameters.values.map { random.tensor($0.shape, dtype: .float64) }
+        let loss = { (forward: (Tensor) -> Tensor) in forward(x).squared().squared().sum() }
+        let found = try network.hessianVectorProducts(vectors, loss: loss)
+        func gradients(_ step: Double) throws -> [Tensor] {
+            var moved = network
+            moved.parameters.values = zip(network.parameters.values, vectors).map { $0.adding($1, scaledBy: step) }
+            return try moved.lossAndGradients(loss: loss).gradients
+        }
+        for (product, pair) in zip(found, zip(try gradients(1e-6), try gradients(-1e-6))) {
+            let difference = (pair.0 - pair.1) * 5e5
+            #expect((product - difference).norm < 1e-6 * max(1, product.norm))
+        }
     }
 
     @Test("Errors of the problem reach the caller, and settings out of range are refused by their names")
