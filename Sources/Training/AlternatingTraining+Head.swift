@@ -19,13 +19,13 @@ extension AlternatingTraining {
     /// Nil when the observer stopped the solve: the head then stays as it was, so that a resumed run solves it whole.
     mutating func solveHead(_ observe: (TrainerEvent) -> Directive) throws -> ConvexSolution? {
         let watch = run.watch
-        let features = watch.measure("features") { self.features() }
+        let features = try watch.measure("features") { try self.features() }
         let round = run.state.progress.round
         let start = round == 0 ? nil : present(features.scale)
         let last = run.state.progress.headPenalty ?? head.penalty
         // Round numbers one below a power of two; random features, in round 0, tell nothing.
         let isChoice = head.choosesPenalty && round > 0 && (round + 1) & round == 0
-        let held = isChoice ? watch.measure("features") { heldFeatures(features.scale) } : nil
+        let held = isChoice ? try watch.measure("features") { try heldFeatures(features.scale) } : nil
         var best: (solution: ConvexSolution, penalty: Double, loss: Double)?
         // Heads that are all empty have the same loss: the smallest penalty comes first.
         for penalty in isChoice ? [last / 3, last, 3 * last] : [last] {
@@ -100,16 +100,18 @@ extension AlternatingTraining {
     }
 
     /// Features of the rows that solves use.
-    private func features() -> Features {
-        let x = rows.map { run.problem.train.x.gathering($0) } ?? run.problem.train.x
+    private func features() throws -> Features {
+        let x = try rows.map { try run.problem.train.x.rows($0) } ?? run.problem.train.x.all()
         let z = rawFeatures(x)
         let scale = max((z.squareSum / Double(z.count)).squareRoot(), 1e-12)
         return Features(z: Self.scaled(z, scale), scale: scale)
     }
 
     /// Features and targets of the validation rows, which neither features nor heads were trained on.
-    private func heldFeatures(_ scale: Double) -> (z: Tensor, y: Tensor)? {
-        run.problem.validation.map { (Self.scaled(rawFeatures($0.x), scale), Self.encoded($0, run.problem)) }
+    private func heldFeatures(_ scale: Double) throws -> (z: Tensor, y: Tensor)? {
+        try run.problem.validation.map {
+            (Self.scaled(rawFeatures(try $0.x.all()), scale), Self.encoded($0, run.problem))
+        }
     }
 
     private func rawFeatures(_ x: Tensor) -> Tensor {

@@ -6,7 +6,7 @@ import Torch
 
 /// Makes batches by their numbers; images that are augmented are made one batch ahead, beside the step.
 final class BatchLoader: Sendable {
-    private let x: Tensor
+    private let x: FeatureRows
     private let y: Tensor?
     private let input: InputShape
     private let settings: BatchSettings
@@ -15,7 +15,7 @@ final class BatchLoader: Sendable {
     private let queue = DispatchQueue(label: "descent.batches")
     private let next = NextBatch()
 
-    init(x: Tensor, y: Tensor?, input: InputShape, settings: BatchSettings, mergesLoneRow: Bool = false) throws {
+    init(x: FeatureRows, y: Tensor?, input: InputShape, settings: BatchSettings, mergesLoneRow: Bool = false) throws {
         (self.x, self.y, self.input, self.settings) = (x, y, input, settings)
         self.mergesLoneRow = mergesLoneRow
         guard settings.augmentation.isActive else { return }
@@ -24,7 +24,7 @@ final class BatchLoader: Sendable {
         }
     }
 
-    private var count: Int { x.shape[0] }
+    private var count: Int { x.count }
 
     /// The loader of the same rows for a network, which may take statistics of its batches.
     func prepared(for module: any Module) throws -> BatchLoader {
@@ -59,17 +59,20 @@ final class BatchLoader: Sendable {
     }
 
     /// Features and targets of a batch.
-    func batch(_ number: Int) -> (x: Tensor, y: Tensor) {
-        guard settings.augmentation.isActive else { return made(number) }
+    ///
+    /// - Throws: `DataError` where rows cannot be standardised.
+    func batch(_ number: Int) throws -> (x: Tensor, y: Tensor) {
+        guard settings.augmentation.isActive else { return try made(number) }
         let ready = queue.sync { next.take(number) }
-        let batch = ready ?? made(number)
-        queue.async { [self] in next.put(number + 1, made(number + 1)) }
+        let batch = try ready ?? made(number)
+        // What fails ahead of time fails again when it is asked for.
+        queue.async { [self] in if let ahead = try? made(number + 1) { next.put(number + 1, ahead) } }
         return batch
     }
 
-    private func made(_ number: Int) -> (x: Tensor, y: Tensor) {
+    private func made(_ number: Int) throws -> (x: Tensor, y: Tensor) {
         let rows = rows(of: number)
-        var batch = x.gathering(rows)
+        var batch = try x.rows(rows)
         if settings.augmentation.isActive, case .image(let channels, let height, let width) = input {
             var random = SplitMix64(mixing: settings.seed, 0xA06, UInt64(number))
             batch = settings.augmentation.apply(batch, image: [channels, height, width], random: &random)

@@ -9,9 +9,9 @@ import Torch
 struct ReconstructionProblem: DatasetProblem {
     let facts: ProblemFacts
     let fingerprint: String
-    private let train: Tensor
-    private let validation: Tensor?
-    private let test: Tensor?
+    private let train: FeatureRows
+    private let validation: FeatureRows?
+    private let test: FeatureRows?
     private var loader: BatchLoader
     private let dataNotices: [String]
 
@@ -26,8 +26,8 @@ struct ReconstructionProblem: DatasetProblem {
             parts.train, settings.normalisation,
             standardises: data.train.vocabulary == nil && type(of: architecture).standardises)
         let dtype: DType = settings.precision == .float64 ? .float64 : .float32
-        func rows(_ set: Dataset) throws -> Tensor {
-            try standardiser.apply(set.features, dtype: dtype).to(device: device)
+        func rows(_ set: Dataset) throws -> FeatureRows {
+            try FeatureRows(set.features, standardiser, dtype: dtype, device: device, name: set.name)
         }
         train = try rows(parts.train)
         validation = try parts.held.map(rows)
@@ -44,22 +44,22 @@ struct ReconstructionProblem: DatasetProblem {
     }
 
     var batchesPerEpoch: Int { loader.batchesPerEpoch }
-    var rows: Int? { train.shape[0] }
+    var rows: Int? { train.count }
     var notices: [String] { dataNotices + loader.notices }
-    func batch(_ number: Int) -> Tensor { loader.batch(number).x }
+    func batch(_ number: Int) throws -> Tensor { try loader.batch(number).x }
     func weight(of batch: Tensor) -> Double { Double(batch.shape[0]) }
     func name(ofBatch number: Int) -> String { loader.name(of: number) }
     mutating func prepare(for module: any Module) throws { loader = try loader.prepared(for: module) }
     func loss(_ batch: Tensor, _ forward: (Tensor) -> Tensor) -> Tensor { loss(of: forward(batch)) }
 
-    func scores(_ network: Network) -> Scores {
+    func scores(_ network: Network) throws -> Scores {
         Scores(
-            validation: validation.map { score(network.outputs(inBlocks: $0)) },
-            test: test.map { score(network.outputs(inBlocks: $0)) })
+            validation: try validation.map { score(try network.outputs(of: $0)) },
+            test: try test.map { score(try network.outputs(of: $0)) })
     }
 
-    func trainingScores(_ network: Network) -> (loss: Double, score: Double?) {
-        let outputs = network.outputs(inBlocks: train)
+    func trainingScores(_ network: Network) throws -> (loss: Double, score: Double?) {
+        let outputs = try network.outputs(of: train)
         return (loss(of: outputs).scalar, score(outputs))
     }
 

@@ -9,13 +9,13 @@ import Torch
 /// Rows of one part of the data, as the network sees them.
 struct TrainingRows {
     /// Standardised features, or tokens.
-    var x: Tensor
+    var x: FeatureRows
     /// Classes, `int64`, or encoded targets, `n × C`.
     var y: Tensor
     /// The data they came from.
     var data: Dataset
 
-    var count: Int { x.shape[0] }
+    var count: Int { x.count }
 }
 
 /// How rows become batches.
@@ -52,7 +52,8 @@ protocol DatasetProblem: Problem {
 /// Rows with classes or values to predict: accuracy or R² is the score.
 ///
 /// Columns are standardised with the training rows' means and scales, images with one mean and one scale for all pixels.
-/// Rows are shuffled by seed and epoch.
+/// Rows are shuffled by seed and epoch. Features of a large `.npy` file stay there, unless rows are held out of them: a
+/// batch reads its own.
 public struct SupervisedProblem: DatasetProblem {
     let facts: ProblemFacts
     let train: TrainingRows
@@ -120,7 +121,7 @@ public struct SupervisedProblem: DatasetProblem {
     /// What was decided while the data were read and cut into batches.
     public var notices: [String] { dataNotices + loader.notices }
     /// Features and targets of a batch, in the order of its epoch.
-    public func batch(_ number: Int) -> (x: Tensor, y: Tensor) { loader.batch(number) }
+    public func batch(_ number: Int) throws -> (x: Tensor, y: Tensor) { try loader.batch(number) }
     /// Rows of a batch.
     public func weight(of batch: (x: Tensor, y: Tensor)) -> Double { Double(batch.x.shape[0]) }
     /// A batch with its first rows.
@@ -135,15 +136,15 @@ public struct SupervisedProblem: DatasetProblem {
     }
 
     /// Accuracy, or R² for regression, on held-out and test rows.
-    public func scores(_ network: Network) -> Scores {
+    public func scores(_ network: Network) throws -> Scores {
         Scores(
-            validation: validation.map { score(network.outputs(inBlocks: $0.x), $0) },
-            test: test.map { score(network.outputs(inBlocks: $0.x), $0) })
+            validation: try validation.map { score(try network.outputs(of: $0.x), $0) },
+            test: try test.map { score(try network.outputs(of: $0.x), $0) })
     }
 
     /// Loss and score on all training rows.
-    public func trainingScores(_ network: Network) -> (loss: Double, score: Double?) {
-        let outputs = network.outputs(inBlocks: train.x)
+    public func trainingScores(_ network: Network) throws -> (loss: Double, score: Double?) {
+        let outputs = try network.outputs(of: train.x)
         return (loss(outputs, train.y).scalar, score(outputs, train))
     }
 
@@ -221,12 +222,7 @@ private struct RowMaker {
     let scale: [Double]
 
     func rows(_ set: Dataset) throws -> TrainingRows {
-        let x = try standardiser.apply(set.features, dtype: dtype).to(device: device)
-        guard x.isFinite else {
-            throw DataError(
-                subject: set.name, problem: "some values are too large for \(dtype)",
-                advice: "Rescale those columns, or ask for `precision` float64")
-        }
+        let x = try FeatureRows(set.features, standardiser, dtype: dtype, device: device, name: set.name)
         if takesClasses {
             return TrainingRows(x: x, y: Tensor(set.labels!.map(Int64.init)).to(device: device), data: set)
         }
@@ -245,16 +241,5 @@ extension Standardiser {
         self =
             normalisation.map { Standardiser(columns: train.features.shape[1], mean: $0.mean, scale: $0.scale) }
             ?? Standardiser(fitting: train.features, method: method)
-    }
-}
-
-extension Network {
-    /// Outputs of many rows, a block at a time.
-    func outputs(inBlocks x: Tensor) -> Tensor {
-        let step = max(1, min(4096, 32_000_000 / max(1, x.shape[1] * 16)))
-        let blocks = stride(from: 0, to: x.shape[0], by: step).map { start in
-            self(x.rows(start..<min(x.shape[0], start + step)))
-        }
-        return blocks.count == 1 ? blocks[0] : Tensor.concatenate(blocks, dimension: 0)
     }
 }

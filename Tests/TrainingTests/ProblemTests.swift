@@ -234,6 +234,35 @@ struct ProblemTests {
         #expect(fault { _ = try run(wrong) }.contains("no number"))
     }
 
+    @Test("Features that stay in a mapped file give the same bits as those in memory", arguments: ["none", "convex"])
+    func mapped(head: String) throws {
+        let data = try made("spirals")
+        let scratch = try Scratch()
+        func inFile(_ set: Dataset, _ name: String) throws -> Dataset {
+            let path = scratch.path(name)
+            try set.features.to(.float32).withBytes { Data($0) }.write(to: URL(filePath: path))
+            var copy = set
+            copy.features = try Tensor(mapping: path, offset: 0, shape: set.features.shape, dtype: .float32)
+            return copy
+        }
+        var held = data
+        held.train.features = data.train.features.to(.float32)
+        held.test?.features = data.test!.features.to(.float32)
+        var lying = data
+        lying.train = try inFile(data.train, "train")
+        lying.test = try inFile(data.test!, "test")
+        #expect(lying.train.features.isMapped)
+        var settings = TrainingSettings.small(epochs: 2)
+        if head == "convex" {
+            settings.head = ConvexHead()
+            settings.head?.units = 8
+            settings.head?.iterations = 20
+        }
+        let (a, b) = (try trained(settings, held), try trained(settings, lying))
+        #expect(a.model.network.parameters.bits == b.model.network.parameters.bits)
+        #expect(a.report.testScore == b.report.testScore && a.report.trainLoss == b.report.trainLoss)
+    }
+
     @Test("Objects train as their names do, bit for bit")
     func names() throws {
         let data = try made("spirals")

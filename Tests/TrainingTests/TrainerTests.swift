@@ -217,7 +217,7 @@ struct TrainerTests {
         }
         let ahead = try fresh(augmented)
         for number in 0..<40 {
-            let (a, b) = (ahead.batch(number), try fresh(augmented).batch(number))
+            let (a, b) = (try ahead.batch(number), try fresh(augmented).batch(number))
             #expect(a.x.doubles() == b.x.doubles() && a.y.doubles() == b.y.doubles())
         }
         settings.augmentation = Augmentation()
