@@ -240,7 +240,7 @@ final class ADMM {
 
     /// Multiplies ρ by `factor`; the scaled multipliers shrink by it, so that the iterate stays the same point.
     func rescale(by factor: Double) {
-        precondition(settings.splitting == .three, "with two splits the factored system depends on ρ")
+        demand(settings.splitting == .three, "with two splits the factored system depends on ρ")
         state.rho *= factor
         state.lambda = state.lambda * (1 / factor)
         state.mu = state.mu * (1 / factor)

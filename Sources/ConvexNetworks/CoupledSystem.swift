@@ -136,7 +136,7 @@ final class CoupledSystem {
     /// Solves the coupled system with a factor.
     func solveDirectly(_ b: Tensor) -> Tensor {
         if let dualFactor { return solveDual(b, dualFactor) }
-        guard let primalFactor else { preconditionFailure("no factor was made for method \(method)") }
+        guard let primalFactor else { fatalError("no factor was made for method \(method)") }
         return unflattened(primalFactor.choleskySolve(flattened(b.to(.float64)))).to(b.dtype)
     }
 
@@ -165,7 +165,7 @@ final class CoupledSystem {
 
     /// `I/γ + T ∘ (DD')` with `T = X (ωI + K)⁻¹ X'`.
     private func makeDualFactor() throws(TorchError) -> Tensor {
-        precondition(maps.layout.directions == nil, "the dual factor needs outputs that decouple")
+        demand(maps.layout.directions == nil, "the dual factor needs outputs that decouple")
         let x = maps.x.to(.float64)
         let mask = maps.mask.to(.float64)
         let t = x.times(solveBlock(x.transposed()))

@@ -99,7 +99,7 @@ struct FitEngine {
     /// The network that the settings bring, as the solve sees it.
     private var given: TwoLayerNetwork? {
         guard case .network(let units) = settings.patterns, let network = settings.initialNetwork else { return nil }
-        precondition(network.units <= units, "a start of \(network.units) units for a run of \(units)")
+        demand(network.units <= units, "a start of \(network.units) units for a run of \(units)")
         return unlifted(network.converted(like: x)).balanced()
     }
 

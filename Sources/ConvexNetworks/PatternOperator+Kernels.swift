@@ -134,7 +134,7 @@ extension PatternOperator {
 extension Tensor {
     /// Calls `body` with the elements in C order in host memory.
     fileprivate func withPointer<T: TensorElement, R>(_: T.Type, _ body: (UnsafePointer<T>) -> R) -> R {
-        precondition(dtype == T.dtype, "\(T.self) access to a \(dtype) tensor")
+        demand(dtype == T.dtype, "\(T.self) access to a \(dtype) tensor")
         return withBytes { body($0.baseAddress!.assumingMemoryBound(to: T.self)) }
     }
 
@@ -142,7 +142,7 @@ extension Tensor {
     fileprivate mutating func withMutablePointer<T: TensorElement, R>(
         _: T.Type, _ body: (UnsafeMutablePointer<T>) -> R
     ) -> R {
-        precondition(dtype == T.dtype, "\(T.self) access to a \(dtype) tensor")
+        demand(dtype == T.dtype, "\(T.self) access to a \(dtype) tensor")
         return withMutableBytes { body($0.baseAddress!.assumingMemoryBound(to: T.self)) }
     }
 }

@@ -41,7 +41,7 @@ public final class PatternOperator {
     }
 
     init(x: Tensor, mask: Tensor, layout: BlockLayout, rowScale: Tensor, usesKernels: Bool, isRepeated: Bool = true) {
-        precondition(mask.shape == [x.shape[0], layout.patterns], "mask \(mask.shape) for x \(x.shape)")
+        demand(mask.shape == [x.shape[0], layout.patterns], "mask \(mask.shape) for x \(x.shape)")
         self.x = x
         self.mask = mask
         self.layout = layout

@@ -67,7 +67,7 @@ struct SourceLocation {
             return (try reader.dataset(), nil)
         case .synthetic:
             guard let made = SyntheticData.all.first(where: { $0.name == path }) else {
-                preconditionFailure("no synthetic data '\(path)'")
+                fatalError("no synthetic data '\(path)'")
             }
             return (made.make(false), withTest ? made.make(true) : nil)
         case .cifar:
@@ -88,7 +88,7 @@ struct SourceLocation {
             let tensors = try SafeTensors.read(path).tensors.map { ($0.name, $0.array) }
             return try archive(Dictionary(uniqueKeysWithValues: tensors), context, withTest: withTest)
         case .idx:
-            guard let idx else { preconditionFailure("IDX files without paths") }
+            guard let idx else { fatalError("IDX files without paths") }
             let rows = try ArrayFiles.idx(images: idx.images, labels: idx.labels, context: context)
             guard withTest, let images = idx.testImages else { return (rows, nil) }
             var testContext = context
@@ -101,7 +101,7 @@ struct SourceLocation {
         _ arrays: [String: ArrayData], _ context: ReadContext, withTest: Bool
     ) throws -> (rows: Dataset, test: Dataset?) {
         guard let rows = try ArrayFiles.archive(arrays, context: context) else {
-            preconditionFailure("training rows were neither found nor refused")
+            fatalError("training rows were neither found nor refused")
         }
         guard withTest else { return (rows, nil) }
         var testContext = context

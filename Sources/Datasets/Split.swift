@@ -22,8 +22,8 @@ public enum Split {
     ///
     /// Traps unless `2 <= k <= count` and there are as many labels, where given, as rows.
     public static func folds(count: Int, labels: [Int]?, k: Int, seed: UInt64) -> [[Int]] {
-        precondition(2 <= k && k <= count, "\(k) folds of \(count) rows")
-        precondition(labels == nil || labels!.count == count, "\(labels?.count ?? 0) labels for \(count) rows")
+        demand(2 <= k && k <= count, "\(k) folds of \(count) rows")
+        demand(labels == nil || labels!.count == count, "\(labels?.count ?? 0) labels for \(count) rows")
         var generator = SplitMix64(seed: seed)
         var folds = [[Int]](repeating: [], count: k)
         var next = 0
@@ -76,7 +76,7 @@ public enum Split {
     }
 
     private static func rounded(_ fraction: Double, of count: Int) -> Int {
-        precondition((0...1).contains(fraction), "a fraction of \(fraction)")
+        demand((0...1).contains(fraction), "a fraction of \(fraction)")
         return Int((fraction * Double(count)).rounded())
     }
 

@@ -37,7 +37,7 @@ public struct Standardiser: Sendable, Codable, Equatable {
     ///   - mean: what is subtracted, in the units of the data.
     ///   - scale: what is divided by, > 0.
     public init(columns: Int, mean: Double, scale: Double) {
-        precondition(scale > 0, "a scale of \(scale)")
+        demand(scale > 0, "a scale of \(scale)")
         method = .global
         inputColumns = columns
         keptColumns = Array(0..<columns)
@@ -49,7 +49,7 @@ public struct Standardiser: Sendable, Codable, Equatable {
     ///
     /// `perColumn` drops columns that are constant and copies of earlier ones; the other methods keep all columns.
     public init(fitting features: Tensor, method: Standardisation) {
-        precondition(features.rank == 2 && features.shape[0] > 0, "Standardiser of shape \(features.shape)")
+        demand(features.rank == 2 && features.shape[0] > 0, "Standardiser of shape \(features.shape)")
         let columns = features.shape[1]
         self.method = method
         inputColumns = columns

@@ -165,7 +165,7 @@ struct Inflate: ~Copyable {
             let literals = try HuffmanTable(lengths: lengths[...])
             return (literals: literals, distances: try HuffmanTable(lengths: [UInt8](repeating: 5, count: 32)[...]))
         } catch {
-            preconditionFailure("the fixed codes are complete")
+            fatalError("the fixed codes are complete")
         }
     }()
 

@@ -81,7 +81,7 @@ public struct Scope {
     /// - Precondition: the module declared it.
     public subscript(name: String) -> Tensor {
         guard let tensor = pass.updates[prefix + name] ?? pass.tensors[prefix + name] else {
-            preconditionFailure("no parameter '\(prefix + name)': the module did not declare it")
+            fatalError("no parameter '\(prefix + name)': the module did not declare it")
         }
         return tensor
     }

@@ -67,7 +67,7 @@ public struct Network: Sendable {
     ) -> NamedTensors {
         var made = NamedTensors()
         for parameter in declared {
-            precondition(made[parameter.name] == nil, "the parameter '\(parameter.name)' is declared twice")
+            demand(made[parameter.name] == nil, "the parameter '\(parameter.name)' is declared twice")
             made[parameter.name] = parameter.initialiser.tensor(parameter.shape, name: parameter.name, seed: seed)
                 .to(parameter.dtype ?? dtype).to(device: device)
         }

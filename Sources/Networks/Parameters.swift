@@ -6,7 +6,7 @@ public struct NamedTensors: Sendable {
     public private(set) var names: [String] = []
     /// The tensors, in the order of the names.
     public var values: [Tensor] = [] {
-        didSet { precondition(values.count == names.count, "\(values.count) tensors for \(names.count) names") }
+        didSet { demand(values.count == names.count, "\(values.count) tensors for \(names.count) names") }
     }
     private var positions: [String: Int] = [:]
 
@@ -17,7 +17,7 @@ public struct NamedTensors: Sendable {
     public subscript(name: String) -> Tensor? {
         get { positions[name].map { values[$0] } }
         set {
-            guard let newValue else { preconditionFailure("'\(name)' cannot be removed") }
+            guard let newValue else { fatalError("'\(name)' cannot be removed") }
             if let position = positions[name] {
                 values[position] = newValue
             } else {

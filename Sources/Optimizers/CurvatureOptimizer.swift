@@ -20,7 +20,7 @@ public protocol CurvatureOptimizer: Optimizer {
 extension CurvatureOptimizer {
     /// Not for such optimizers: gradients alone are not enough.
     public func step(_ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState) {
-        preconditionFailure("\(Self.name) needs products of the Hessian: call step(_:gradients:state:products:)")
+        fatalError("\(Self.name) needs products of the Hessian: call step(_:gradients:state:products:)")
     }
 }
 

@@ -112,7 +112,7 @@ enum FusedKernels {
     ) {
         let count = parameter.count
         for tensor in reads + writes {
-            precondition(tensor.count == count && tensor.dtype == T.dtype, "\(tensor.shape) with \(parameter.shape)")
+            demand(tensor.count == count && tensor.dtype == T.dtype, "\(tensor.shape) with \(parameter.shape)")
         }
         let contiguous = reads.map { $0.contiguous() }
         withExtendedLifetime(contiguous) {

@@ -53,7 +53,7 @@ public struct LBFGS: ClosureOptimizer {
 
     /// Traps: without the function there is no line search.
     public func step(_ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState) {
-        preconditionFailure("L-BFGS evaluates the function itself: call step(_:start:state:evaluate:)")
+        fatalError("L-BFGS evaluates the function itself: call step(_:start:state:evaluate:)")
     }
 
     /// Up to `max_iter` quasi-Newton iterations.

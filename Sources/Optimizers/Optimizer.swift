@@ -114,11 +114,11 @@ public struct OptimizerState: Sendable {
 
     /// Counts a step and makes the slots at the first one.
     public mutating func begin(_ parameters: [Tensor], _ gradients: [Tensor]) {
-        precondition(
+        demand(
             parameters.count == gradients.count, "\(parameters.count) parameters with \(gradients.count) gradients")
         // Kernels read a gradient by its parameter's length.
         for (parameter, gradient) in zip(parameters, gradients) {
-            precondition(
+            demand(
                 parameter.shape == gradient.shape, "a gradient of shape \(gradient.shape) for \(parameter.shape)")
         }
         begin(parameters)
@@ -133,7 +133,7 @@ public struct OptimizerState: Sendable {
     /// Makes an empty slot for each parameter, where there are none yet.
     public mutating func makeSlots(_ parameters: [Tensor]) {
         if slots.isEmpty { slots = parameters.map { _ in Slot() } }
-        precondition(slots.count == parameters.count, "state of \(slots.count) parameters for \(parameters.count)")
+        demand(slots.count == parameters.count, "state of \(slots.count) parameters for \(parameters.count)")
     }
 }
 

@@ -71,7 +71,7 @@ public struct ProxGen: ProximalOptimizer {
     /// The subproblem of Algorithm 1.
     public func subproblem(_ slot: Slot, parameter: Tensor, t: Int) -> Subproblem {
         guard let m = slot.tensors["m"], let v = slot.tensors[amsgrad ? "v_max" : "v"] else {
-            preconditionFailure("\(Self.name): the state is empty")
+            fatalError("\(Self.name): the state is empty")
         }
         let (first, root) = AdamMoments.corrections(betas, t)
         let d = v.squareRoot() / root + eps
@@ -134,7 +134,7 @@ public struct ProxSSI: ProximalOptimizer {
     /// The weighted prox behind an AdamW step.
     public func subproblem(_ slot: Slot, parameter: Tensor, t: Int) -> Subproblem {
         guard let m = slot.tensors["m"], let v = slot.tensors["v"] else {
-            preconditionFailure("\(Self.name): the state is empty")
+            fatalError("\(Self.name): the state is empty")
         }
         let (first, root) = AdamMoments.corrections(betas, t)
         let d = v.squareRoot() + eps

@@ -36,7 +36,7 @@ public struct ProxSGD: ProximalOptimizer {
 
     /// `½ ‖v − (w − η m)‖² + η λψ(v)`
     public func subproblem(_ slot: Slot, parameter: Tensor, t: Int) -> Subproblem {
-        guard let m = slot.tensors["m"] else { preconditionFailure("\(Self.name): the state is empty") }
+        guard let m = slot.tensors["m"] else { fatalError("\(Self.name): the state is empty") }
         return Subproblem(linear: parameter.adding(m, scaledBy: -lr), metric: .scalar(1), step: lr)
     }
 

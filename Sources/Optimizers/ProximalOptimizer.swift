@@ -103,7 +103,9 @@ extension ProximalOptimizer {
         _ parameters: [Tensor], _ regularisation: Regularisation, _ state: OptimizerState, only chosen: Set<Int>
     ) -> [Tensor] {
         let indices = parameters.indices.filter { chosen.contains($0) }
-        precondition(regularisation.coupling.isEmpty || indices.count == parameters.count)
+        demand(
+            regularisation.coupling.isEmpty || indices.count == parameters.count,
+            "groups and parameters do not go together")
         var part = state
         part.slots = indices.map { state.slots[$0] }
         let own = indices.map { parameters[$0] }

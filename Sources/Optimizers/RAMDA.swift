@@ -73,7 +73,7 @@ public struct RAMDA: StagedOptimizer {
     public func subproblem(_ slot: Slot, parameter: Tensor, t: Int) -> Subproblem {
         guard let x0 = slot.tensors["x0"], let v = slot.tensors["v"], let u = slot.tensors["u"],
             let alpha = slot.numbers["alpha"]
-        else { preconditionFailure("\(Self.name): the state is empty") }
+        else { fatalError("\(Self.name): the state is empty") }
         let d = u.power(1.0 / 3) + eps
         return Subproblem(linear: d * x0 - v, metric: .diagonal(d), step: alpha, centre: x0)
     }

@@ -45,7 +45,7 @@ public struct RMDA: StagedOptimizer {
     public func subproblem(_ slot: Slot, parameter: Tensor, t: Int) -> Subproblem {
         let root = Double(t).squareRoot()
         guard let x0 = slot.tensors["x0"], let v = slot.tensors["v"], let alpha = slot.numbers["alpha"] else {
-            preconditionFailure("\(Self.name): the state is empty")
+            fatalError("\(Self.name): the state is empty")
         }
         return Subproblem(linear: x0 * root - v, metric: .scalar(root), step: alpha)
     }

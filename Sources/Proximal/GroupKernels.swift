@@ -123,7 +123,7 @@ package enum GroupKernels {
     ) {
         let shape = writes[0].shape
         for tensor in writes + reads {
-            precondition(tensor.shape == shape && tensor.dtype == T.dtype, "\(tensor.shape) with \(shape)")
+            demand(tensor.shape == shape && tensor.dtype == T.dtype, "\(tensor.shape) with \(shape)")
         }
         let (before, groups, within) = grouping.split(shape)
         let contiguous = reads.map { $0.contiguous() }

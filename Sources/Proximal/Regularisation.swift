@@ -30,7 +30,7 @@ public struct Regularisation: Sendable {
     /// The penalty of coupled groups, which are the rows of a joined matrix.
     private var rows: any GroupPenalty {
         guard var penalty = penalty as? any AxisGroupPenalty else {
-            preconditionFailure("\(type(of: penalty).name) has no groups to couple")
+            fatalError("\(type(of: penalty).name) has no groups to couple")
         }
         (penalty.axis, penalty.width) = (.outputs, 1)
         return penalty

@@ -56,7 +56,7 @@ public final class Catalogue<Value>: Sendable {
             throw SettingError(name, "is no \(kind)" + NearestNames.hint(for: name, among: all.map { $0.name }))
         }
         let made = try type.init(settings: settings)
-        guard let value = made as? Value else { preconditionFailure("\(name) is no \(kind)") }
+        guard let value = made as? Value else { fatalError("\(name) is no \(kind)") }
         return value
     }
 }

@@ -346,7 +346,7 @@ struct ChannelAnalysis {
 extension Network {
     /// A parameter or buffer.
     func tensor(_ name: String) -> Tensor {
-        guard let tensor = parameters[name] ?? buffers[name] else { preconditionFailure("no tensor '\(name)'") }
+        guard let tensor = parameters[name] ?? buffers[name] else { fatalError("no tensor '\(name)'") }
         return tensor
     }
 }

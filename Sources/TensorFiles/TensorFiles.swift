@@ -33,7 +33,7 @@ extension ElementType {
         case .float32: self = .float32
         case .float64: self = .float64
         case .bool: self = .bool
-        case .complex64, .complex128: preconditionFailure("\(dtype) in a file: write viewAsReal() instead")
+        case .complex64, .complex128: fatalError("\(dtype) in a file: write viewAsReal() instead")
         }
     }
 }

@@ -23,7 +23,7 @@ public func valueAndGradients(
 ) throws -> Differential {
     let leaves = try inputs.map { try $0.leaf() }
     let value = try Gradients.enabled { try body(leaves) }
-    precondition(value.count == 1, "the gradient of a tensor of shape \(value.shape): sum it first")
+    demand(value.count == 1, "the gradient of a tensor of shape \(value.shape): sum it first")
     return Differential(value: value.detached(), gradients: try value.gradients(leaves))
 }
 
@@ -35,7 +35,7 @@ public func valueAndGradients(
 public func hessianVectorProducts(
     at inputs: [Tensor], vectors: [Tensor], of body: ([Tensor]) throws -> Tensor
 ) throws -> (differential: Differential, products: [Tensor]) {
-    precondition(inputs.count == vectors.count, "\(vectors.count) vectors for \(inputs.count) inputs")
+    demand(inputs.count == vectors.count, "\(vectors.count) vectors for \(inputs.count) inputs")
     let leaves = try inputs.map { try $0.leaf() }
     return try Gradients.enabled {
         let value = try body(leaves)
@@ -72,7 +72,7 @@ extension Tensor {
         var result: OpaquePointer?
         var message: UnsafeMutablePointer<CChar>?
         guard ct_tensor_detached(pointer, &result, &message) == 0, let result else {
-            preconditionFailure("detached: \(message.map { String(cString: $0) } ?? "failed")")
+            fatalError("detached: \(message.map { String(cString: $0) } ?? "failed")")
         }
         return Tensor(owning: result)
     }

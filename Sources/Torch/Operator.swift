@@ -42,7 +42,7 @@ public struct Operator: Sendable {
     /// Looks the operator up; traps when LibTorch does not know it, which is an error of this package.
     public init(_ name: String, _ overload: String = "") {
         guard let found = Operator(ifKnown: name, overload) else {
-            preconditionFailure("no operator \(name).\(overload) in LibTorch \(Runtime.version)")
+            fatalError("no operator \(name).\(overload) in LibTorch \(Runtime.version)")
         }
         self = found
     }
@@ -90,7 +90,7 @@ public struct Operator: Sendable {
     public func callAsFunction(_ arguments: Value...) -> Tensor {
         do {
             guard case .tensor(let result)? = try call(arguments).first else {
-                preconditionFailure("\(name) returned no tensor")
+                fatalError("\(name) returned no tensor")
             }
             return result
         } catch {

@@ -70,7 +70,7 @@ extension Tensor {
     public func unbound(_ dimension: Int = 0) -> [Tensor] {
         do {
             return try Op.unbind.call([.tensor(self), .int(dimension)]).map { value in
-                guard case .tensor(let part) = value else { preconditionFailure("unbind gives tensors") }
+                guard case .tensor(let part) = value else { fatalError("unbind gives tensors") }
                 return part
             }
         } catch {

@@ -46,7 +46,7 @@ extension Tensor {
     ///
     /// - Precondition: numbers with an imaginary part stay such: take ``real`` or ``imaginary`` first.
     public func to(_ dtype: DType) -> Tensor {
-        precondition(!self.dtype.isComplex || dtype.isComplex, "\(self.dtype) to \(dtype) loses imaginary parts")
+        demand(!self.dtype.isComplex || dtype.isComplex, "\(self.dtype) to \(dtype) loses imaginary parts")
         return dtype == self.dtype ? self : Op.to(.tensor(self), .dtype(dtype))
     }
     /// Moves to a device; returns the same storage when already there.

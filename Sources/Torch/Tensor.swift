@@ -40,7 +40,7 @@ public struct Tensor: @unchecked Sendable {
         let status = ct_tensor_from_bytes(
             bytes.baseAddress, Int64(bytes.count), sizes, Int64(sizes.count), dtype.rawValue, &result, &message)
         guard status == 0, let result else {
-            preconditionFailure("Tensor(shape: \(shape)): \(message.map { String(cString: $0) } ?? "failed")")
+            fatalError("Tensor(shape: \(shape)): \(message.map { String(cString: $0) } ?? "failed")")
         }
         self.init(owning: result)
     }
@@ -56,7 +56,7 @@ public struct Tensor: @unchecked Sendable {
     ///   - dtype: element type.
     /// - Throws: `TorchError` when the file cannot be mapped or is too short.
     public init(mapping path: String, offset: Int, shape: [Int], dtype: DType) throws(TorchError) {
-        precondition(offset % dtype.byteCount == 0, "a \(dtype) tensor mapped from byte \(offset)")
+        demand(offset % dtype.byteCount == 0, "a \(dtype) tensor mapped from byte \(offset)")
         var result: OpaquePointer?
         var message: UnsafeMutablePointer<CChar>?
         let sizes = shape.map(Int64.init)
@@ -78,7 +78,7 @@ public struct Tensor: @unchecked Sendable {
     /// Element type; traps for types this package never makes.
     public var dtype: DType {
         guard let dtype = DType(rawValue: ct_tensor_dtype(pointer)) else {
-            preconditionFailure("a tensor of LibTorch type number \(ct_tensor_dtype(pointer)) is not supported")
+            fatalError("a tensor of LibTorch type number \(ct_tensor_dtype(pointer)) is not supported")
         }
         return dtype
     }
@@ -109,14 +109,14 @@ public struct Tensor: @unchecked Sendable {
     ///
     /// - Precondition: `Element` is the tensor's element type.
     public func array<Element: TensorElement>(of type: Element.Type = Element.self) -> [Element] {
-        precondition(dtype == Element.dtype, "array(of: \(type)) of a \(dtype) tensor: convert with to(_:) first")
+        demand(dtype == Element.dtype, "array(of: \(type)) of a \(dtype) tensor: convert with to(_:) first")
         let total = count
         var values = [Element](repeating: .zero, count: total)
         var message: UnsafeMutablePointer<CChar>?
         let status = values.withUnsafeMutableBytes {
             ct_tensor_to_bytes(pointer, $0.baseAddress, Int64($0.count), &message)
         }
-        precondition(status == 0, "array: \(message.map { String(cString: $0) } ?? "failed")")
+        demand(status == 0, "array: \(message.map { String(cString: $0) } ?? "failed")")
         return values
     }
 
@@ -129,7 +129,7 @@ public struct Tensor: @unchecked Sendable {
     ///
     /// - Precondition: the tensor has one element, which is real.
     public var scalar: Double {
-        precondition(count == 1 && !dtype.isComplex, "scalar of a tensor of shape \(shape)")
+        demand(count == 1 && !dtype.isComplex, "scalar of a tensor of shape \(shape)")
         return doubles()[0]
     }
 
@@ -145,7 +145,7 @@ public struct Tensor: @unchecked Sendable {
     ///
     /// - Precondition: the tensor is on the CPU.
     public mutating func withMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R {
-        precondition(device.kind == .cpu, "withMutableBytes of a tensor on \(device)")
+        demand(device.kind == .cpu, "withMutableBytes of a tensor on \(device)")
         makeExclusive()
         if !isContiguous { self = contiguous() }
         let bytes = count * dtype.byteCount

@@ -116,7 +116,7 @@ extension AlternatingTraining {
 
     private func rawFeatures(_ x: Tensor) -> Tensor {
         guard let headed = run.state.network.module as? HeadedNetwork else {
-            preconditionFailure("the network has no head")
+            fatalError("the network has no head")
         }
         return run.state.network.features(x, headed)
     }
@@ -131,7 +131,7 @@ extension AlternatingTraining {
         let parameters = run.state.network.parameters
         guard let weight = parameters["head.0.weight"], let bias = parameters["head.0.bias"],
             let output = parameters["head.2.weight"]
-        else { preconditionFailure("the network has no head") }
+        else { fatalError("the network has no head") }
         let norms = output.squared().sum(0).doubles()
         let alive = norms.indices.filter { norms[$0] > 0 }
         let hidden = Tensor.concatenate([weight.transposed() * scale, bias.reshaped(1, -1)], dimension: 0)
@@ -144,7 +144,7 @@ extension AlternatingTraining {
     private mutating func write(_ network: TwoLayerNetwork, _ scale: Double) {
         let d = base.featureCount
         let missing = head.units - network.units
-        precondition(missing >= 0, "\(network.units) units for a head of \(head.units)")
+        demand(missing >= 0, "\(network.units) units for a head of \(head.units)")
         func padded(_ tensor: Tensor, _ columns: Int) -> Tensor {
             missing == 0
                 ? tensor

@@ -89,6 +89,27 @@ struct RuntimeTests {
         return joined.sumInDouble() + list[1].norm + Tensor.stack(list, dimension: 0).max().scalar
     }
 
+    @Test("What ends a program says why, in release builds too")
+    func texts() async throws {
+        let wrong = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = Tensor.zeros([2, 3]).times(Tensor.zeros([2, 3]))
+        }
+        #expect(
+            String(decoding: try #require(wrong).standardErrorContent, as: UTF8.self).contains("aten::mm(float32[2, 3]")
+        )
+        let few = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = Tensor([1.0, 2.0]).scalar
+        }
+        #expect(
+            String(decoding: try #require(few).standardErrorContent, as: UTF8.self).contains(
+                "scalar of a tensor of shape [2]"))
+        let count = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = Tensor([1.0, 2.0, 3.0], shape: [2, 2])
+        }
+        #expect(
+            String(decoding: try #require(count).standardErrorContent, as: UTF8.self).contains("Tensor(shape: [2, 2])"))
+    }
+
     @Test("Tens of thousands of temporaries in several threads neither crash nor stay in memory")
     func lifetimes() async {
         // In a process of its own, so that no other test's memory is counted.

@@ -69,7 +69,7 @@ public struct LinearChain: FeatureNetwork {
     ///
     /// - Precondition: two sizes or more.
     public init(sizes: [Int], bias: Bool = true) {
-        precondition(sizes.count >= 2, "a chain of sizes \(sizes)")
+        demand(sizes.count >= 2, "a chain of sizes \(sizes)")
         (self.sizes, self.bias) = (sizes, bias)
     }
 

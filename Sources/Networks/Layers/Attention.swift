@@ -15,7 +15,7 @@ public struct MultiheadAttention: Module {
 
     /// Creates a layer.
     public init(_ width: Int, heads: Int, causal: Bool = false, dropout: Double = 0) {
-        precondition(width % heads == 0, "\(heads) heads do not divide a width of \(width)")
+        demand(width % heads == 0, "\(heads) heads do not divide a width of \(width)")
         (self.width, self.heads, isCausal, self.dropout) = (width, heads, causal, dropout)
     }
 

@@ -71,11 +71,11 @@ public struct Recurrent: Module {
             let operation = cell == .lstm ? NetworkOp.lstm : NetworkOp.gru
             let state = cell == .lstm ? Value.tensors([zero, zero]) : .tensor(zero)
             guard case .tensor(let output)? = try operation.call([.tensor(x), state] + rest).first else {
-                preconditionFailure("\(operation.name) returned no tensor")
+                fatalError("\(operation.name) returned no tensor")
             }
             return output
         } catch {
-            preconditionFailure("\(error)")
+            fatalError("\(error)")
         }
     }
 }

@@ -45,7 +45,7 @@ public struct Grouping: Sendable, Equatable, Codable {
 
     /// `before × groups × within`: the shape in which the middle dimension counts groups.
     func split(_ shape: [Int]) -> (before: Int, groups: Int, within: Int) {
-        if let fault = fault(for: shape) { preconditionFailure(fault) }
+        if let fault = fault(for: shape) { fatalError(fault) }
         let dimension = axis == .inputs ? 1 : 0
         guard axis != .whole else { return (1, 1, shape.reduce(1, *)) }
         let groups = shape[dimension] / width

@@ -43,7 +43,7 @@ public struct NuclearNormPenalty: ScaledPenalty {
     /// decomposition; in double precision where the threshold is small beside the largest singular value, whose square
     /// would drown it. Where it is smaller still it is a decomposition.
     public static func thresholded(_ w: Tensor, _ threshold: Double) -> (matrix: Tensor, singularValues: Tensor) {
-        precondition(w.rank == 2, "the nuclear norm is that of a matrix, not of a tensor of shape \(w.shape)")
+        demand(w.rank == 2, "the nuclear norm is that of a matrix, not of a tensor of shape \(w.shape)")
         let isTall = w.shape[0] >= w.shape[1]
         let a = isTall ? w : w.transposed()
         let precise = threshold > 3e-3 * w.norm ? a : a.to(.float64)
