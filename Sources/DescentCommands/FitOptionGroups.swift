@@ -101,7 +101,8 @@ struct ModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Loss: " + LossCatalogue.all.map { type(of: $0).name }.joined(separator: ", ")
-                + ". Default: softmax or logistic for classes, squared for values.", valueName: "name"))
+                + "; mse, bce and cross_entropy are squared, logistic and softmax. Default: softmax or logistic for "
+                + "classes, squared for values.", valueName: "name"))
     var loss: String?
 
     @Option(

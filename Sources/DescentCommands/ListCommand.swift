@@ -51,7 +51,15 @@ struct ListCommand: ParsableCommand {
             DatasetCatalogue.all.map { Entry(name: $0.name, summary: $0.summary) }
                 + NamedFiles.all.map { Entry(name: $0.name, summary: $0.summary) }
                 + SyntheticData.all.map { Entry(name: $0.name, summary: $0.summary) }
-        case .losses: LossCatalogue.all.map { Entry(name: type(of: $0).name, summary: type(of: $0).summary) }
+        case .losses:
+            try LossCatalogue.all.map {
+                Entry(name: type(of: $0).name, summary: "fit: " + type(of: $0).summary, capabilities: ["fit"])
+            }
+                + TrainingLossCatalogue.catalogue.all.map {
+                    var entry = try entry($0, capabilities: ["train"])
+                    entry.summary = "train: " + entry.summary
+                    return entry
+                }
         case .formulations: Formulation.allCases.map { Entry(name: $0.rawValue, summary: $0.summary) }
         case .penalties:
             try PenaltyCatalogue.all.map {

@@ -66,7 +66,6 @@ struct OverrideArgument: ExpressibleByArgument {
     }
 }
 
-extension TrainingSettings.LossName: ExpressibleByArgument {}
 extension TrainingSettings.Precision: ExpressibleByArgument {}
 extension TrainingSettings.TimeUnit: ExpressibleByArgument {}
 
@@ -82,8 +81,15 @@ struct NetworkOptions: ParsableArguments {
         help: ArgumentHelp("A size of the network, as hidden=[256,256,20]; again for each.", valueName: "name=value"))
     var modelSet: [Assignment] = []
 
-    @Option(help: "Loss: by the task unless given.")
-    var loss: TrainingSettings.LossName?
+    @Option(
+        help: ArgumentHelp(
+            "Loss, as mse or 'huber(delta=0.5)': see descent list losses. By the task unless given.",
+            valueName: "name(settings)"),
+        transform: { text in
+            let known = TrainingLossCatalogue.catalogue
+            return try NamedSettings(text: text, among: known.all, synonyms: known.synonyms)
+        })
+    var loss: NamedSettings?
 
     @Option(help: "Type of the parameters; mixed computes in bfloat16.")
     var dtype = TrainingSettings.Precision.float32

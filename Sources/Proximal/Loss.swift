@@ -51,8 +51,14 @@ public enum LossCatalogue {
     public static let all: [any Loss] = [
         SquaredLoss(), SoftmaxLoss(), LogisticLoss(), HingeLoss(), HuberLoss(),
     ]
-    /// Finds a loss by its name.
-    public static func named(_ name: String) -> (any Loss)? { all.first { type(of: $0).name == name } }
+    /// The names that `descent train` and PyTorch have for them.
+    private static let synonyms = ["mse": "squared", "cross_entropy": "softmax", "bce": "logistic"]
+
+    /// Finds a loss by its name, or by that of PyTorch.
+    public static func named(_ name: String) -> (any Loss)? {
+        let meant = synonyms[name.replacing("-", with: "_")] ?? name
+        return all.first { type(of: $0).name == meant }
+    }
 }
 
 /// `½ Σ (z − y)²`, the loss of the CRONOS paper.

@@ -7,10 +7,14 @@ public final class Catalogue<Value>: Sendable {
     /// What an entry is, as in `optimizer`.
     public let kind: String
     private let types: Mutex<[any Configurable.Type]>
+    /// Other names of entries.
+    public let synonyms: [String: String]
 
     /// Creates a catalogue of types whose values are `Value`s.
-    public init(_ kind: String, _ types: [any Configurable.Type]) {
-        self.kind = kind
+    ///
+    /// - Parameter synonyms: other names of entries.
+    public init(_ kind: String, _ types: [any Configurable.Type], synonyms: [String: String] = [:]) {
+        (self.kind, self.synonyms) = (kind, synonyms)
         self.types = Mutex(types)
     }
 
@@ -44,7 +48,8 @@ public final class Catalogue<Value>: Sendable {
     public subscript(name: String) -> (any Configurable.Type)? {
         // Command lines like hyphens, names of values underscores.
         let spelled = String(name.map { $0 == "-" ? "_" : $0 })
-        return all.first { $0.name == name || $0.name == spelled }
+        let meant = synonyms[spelled] ?? spelled
+        return all.first { $0.name == name || $0.name == meant }
     }
 
     /// Creates the entry of a name with some settings; the others have their defaults.

@@ -17,9 +17,12 @@ public struct NamedSettings: Sendable, Codable, Equatable {
     /// - Parameter types: where the names of hyperparameters come from for values without one, in their order.
     /// - Throws: `SettingError` for text of another form, a setting that is given twice, and a name that none of the
     ///   types has.
-    public init(text: String, among types: [any Configurable.Type] = []) throws {
+    public init(
+        text: String, among types: [any Configurable.Type] = [], synonyms: [String: String] = [:]
+    ) throws {
         let start = text.firstIndex(of: "(") ?? text.endIndex
-        let name = Self.trimmed(text[..<start]).replacing("-", with: "_")
+        let spelled = Self.trimmed(text[..<start]).replacing("-", with: "_")
+        let name = synonyms[spelled] ?? spelled
         guard !name.isEmpty, start == text.endIndex || text.last == ")" else {
             throw SettingError(text, "must be of the form name, name(value) or name(setting=value, …)")
         }

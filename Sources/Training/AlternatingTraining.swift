@@ -34,9 +34,7 @@ struct AlternatingTraining {
         guard let base = module as? any FeatureNetwork else {
             throw SettingError(settings.model, "has no features that a convex head could be solved on")
         }
-        guard let name = facts.loss.convexName, let loss = LossCatalogue.named(name) else {
-            throw SettingError("loss", "'\(facts.loss.rawValue)' has no convex solver: use mse or cross_entropy")
-        }
+        let loss = try Self.convex(problem.loss)
         (self.head, self.base, self.loss) = (head, base, loss)
         let chosen = head.rows.map { count in
             let kept = min(count, problem.train.count)
@@ -75,10 +73,23 @@ struct AlternatingTraining {
         }
     }
 
+    /// The convex program's loss.
+    private static func convex(_ loss: any TrainingLoss) throws -> any Loss {
+        if let huber = loss as? HuberError { return HuberLoss(delta: huber.delta) }
+        let isSmoothed = (loss as? CrossEntropy).map { $0.smoothing > 0 } ?? false
+        guard let name = type(of: loss).convexName, !isSmoothed, let found = LossCatalogue.named(name) else {
+            throw SettingError(
+                "loss",
+                "'\(type(of: loss).name)' \(isSmoothed ? "with smoothing " : "")has no convex solver: use mse or "
+                    + "cross_entropy")
+        }
+        return found
+    }
+
     /// Targets as the convex loss wants them.
     static func encoded(_ rows: TrainingRows, _ problem: SupervisedProblem) -> Tensor {
         let dtype = rows.x.dtype
-        guard problem.loss.takesClasses else { return rows.y }
+        guard type(of: problem.loss).takesClasses else { return rows.y }
         guard problem.outputs > 1 else { return (rows.y.to(dtype) * 2 - 1).reshaped(-1, 1) }
         return rows.y.oneHot(problem.outputs).to(dtype)
     }

@@ -64,7 +64,7 @@ public struct NetworkModel: Sendable {
             architecture: architecture, settings: settings, inputKind: kind, inputSizes: sizes, outputs: facts.outputs,
             headUnits: (network.module as? HeadedNetwork)?.units, task: facts.task, classNames: facts.classNames,
             targetNames: facts.targetNames, targetMean: facts.targetMean, targetScale: facts.targetScale,
-            standardiser: facts.standardiser, encoding: facts.encoding, loss: facts.loss.rawValue,
+            standardiser: facts.standardiser, encoding: facts.encoding, loss: facts.loss,
             program: program)
         var onHost = network
         onHost.parameters = network.parameters.map { $0.to(device: .cpu) }

@@ -7,6 +7,8 @@ import Torch
 /// Rows without labels: a network paints what it does not see of them; the share of the sum of squares that it gets
 /// right is the score.
 struct ReconstructionProblem: DatasetProblem {
+    static let lossName = "reconstruction"
+
     let facts: ProblemFacts
     let fingerprint: String
     private let train: FeatureRows
@@ -18,7 +20,7 @@ struct ReconstructionProblem: DatasetProblem {
     init(
         _ data: LoadedData, architecture: any SelfSupervisedArchitecture, settings: TrainingSettings, device: Device
     ) throws {
-        guard settings.loss == nil || settings.loss == .reconstruction else {
+        guard settings.loss == nil || settings.loss?.name == Self.lossName else {
             throw SettingError(settings.model, "learns to reconstruct its input: leave the loss out")
         }
         let parts = try data.train.split(holding: settings.validation, seed: settings.seed)
@@ -35,7 +37,7 @@ struct ReconstructionProblem: DatasetProblem {
         let input = SupervisedProblem.inputShape(data.train, columns: standardiser.keptColumns.count)
         let outputs = 2 * (try architecture.predictions(input: input))
         facts = ProblemFacts(
-            input: input, outputs: outputs, task: .regression, loss: .reconstruction, standardiser: standardiser,
+            input: input, outputs: outputs, task: .regression, loss: Self.lossName, standardiser: standardiser,
             classNames: [], targetNames: (0..<outputs).map { "output\($0)" }, targetMean: [0], targetScale: [1],
             encoding: data.train.encoding)
         dataNotices = data.train.notices + standardiser.notices
@@ -71,7 +73,7 @@ struct ReconstructionProblem: DatasetProblem {
 
     private func loss(of outputs: Tensor) -> Tensor {
         let (predicted, wanted) = halves(outputs)
-        return TrainingLoss.meanSquared(predicted, wanted)
+        return MeanSquaredError()(predicted, wanted)
     }
 
     private func score(_ outputs: Tensor) -> Double {

@@ -33,7 +33,7 @@ struct ProblemFacts {
     var input: InputShape
     var outputs: Int
     var task: PredictionTask
-    var loss: TrainingSettings.LossName
+    var loss: String
     var standardiser: Standardiser
     var classNames: [String]
     var targetNames: [String]
@@ -59,7 +59,7 @@ public struct SupervisedProblem: DatasetProblem {
     let train: TrainingRows
     let validation: TrainingRows?
     let test: TrainingRows?
-    let loss: TrainingLoss
+    let loss: any TrainingLoss
     private var loader: BatchLoader
     private let dataNotices: [String]
 
@@ -82,27 +82,29 @@ public struct SupervisedProblem: DatasetProblem {
     /// - Throws: `SettingError` for a loss that does not go with the data; `DataError` for values that the type does not
     ///   hold.
     public init(
-        _ data: LoadedData, loss: TrainingSettings.LossName? = nil, batch: Int = 128, validation: Double = 0,
+        _ data: LoadedData, loss: (any TrainingLoss)? = nil, batch: Int = 128, validation: Double = 0,
         normalisation: TrainingSettings.Normalisation? = nil, augmentation: Augmentation = Augmentation(),
         precision: TrainingSettings.Precision = .float32, seed: UInt64 = 0, device: Device = .cpu
     ) throws {
         let all = data.train
-        let lossName = loss ?? Self.defaultLoss(data)
-        self.loss = try Self.checked(lossName, data)
+        let loss = loss ?? Self.defaultLoss(data)
+        try Self.check(loss, data)
+        self.loss = loss
+        let takesClasses = type(of: loss).takesClasses
         let parts = try all.split(holding: validation, seed: seed)
         let standardiser = Standardiser(parts.train, normalisation, standardises: all.vocabulary == nil)
         let encoding = EncodedTargets(parts.train, task: data.task, loss: SquaredLoss(), dtype: .float64)
         let maker = RowMaker(
             standardiser: standardiser, dtype: precision == .float64 ? .float64 : .float32, device: device,
-            task: data.task, takesClasses: self.loss.takesClasses, mean: encoding.mean, scale: encoding.scale)
+            task: data.task, takesClasses: takesClasses, mean: encoding.mean, scale: encoding.scale)
         train = try maker.rows(parts.train)
         self.validation = try parts.held.map(maker.rows)
         test = try data.test.map(maker.rows)
         facts = ProblemFacts(
             input: Self.inputShape(all, columns: standardiser.keptColumns.count),
-            outputs: lossName == .binaryCrossEntropy
-                ? 1 : self.loss.takesClasses ? all.classNames.count : train.y.shape[1],
-            task: data.task, loss: lossName, standardiser: standardiser, classNames: all.classNames,
+            outputs: type(of: loss).isBinary
+                ? 1 : takesClasses ? all.classNames.count : train.y.shape[1],
+            task: data.task, loss: try loss.text, standardiser: standardiser, classNames: all.classNames,
             targetNames: all.targetNames, targetMean: encoding.mean, targetScale: encoding.scale, encoding: all.encoding
         )
         dataNotices = all.notices + standardiser.notices
@@ -183,22 +185,19 @@ public struct SupervisedProblem: DatasetProblem {
 
     // MARK: Set-up
 
-    private static func defaultLoss(_ data: LoadedData) -> TrainingSettings.LossName {
-        guard data.task == .classification else { return .meanSquared }
-        return data.train.classNames.count == 2 ? .binaryCrossEntropy : .crossEntropy
+    private static func defaultLoss(_ data: LoadedData) -> any TrainingLoss {
+        guard data.task == .classification else { return MeanSquaredError() }
+        return data.train.classNames.count == 2 ? BinaryCrossEntropy() : CrossEntropy()
     }
 
-    private static func checked(_ name: TrainingSettings.LossName, _ data: LoadedData) throws -> TrainingLoss {
-        guard let loss = name.loss else {
-            throw SettingError("loss", "'\(name.rawValue)' is for networks that learn from their inputs alone")
+    private static func check(_ loss: any TrainingLoss, _ data: LoadedData) throws {
+        let kind = type(of: loss)
+        if data.task == .regression, kind.takesClasses {
+            throw SettingError("loss", "'\(kind.name)' is for classes, but the target holds values: use mse")
         }
-        if data.task == .regression, loss.takesClasses {
-            throw SettingError("loss", "'\(name.rawValue)' is for classes, but the target holds values: use mse")
+        if kind.isBinary, data.train.classNames.count != 2 {
+            throw SettingError("loss", "'\(kind.name)' is for two classes, these are \(data.train.classNames.count)")
         }
-        if name == .binaryCrossEntropy, data.train.classNames.count != 2 {
-            throw SettingError("loss", "'bce' is for two classes, these are \(data.train.classNames.count)")
-        }
-        return loss
     }
 
     static func inputShape(_ data: Dataset, columns: Int) -> InputShape {
@@ -241,5 +240,15 @@ extension Standardiser {
         self =
             normalisation.map { Standardiser(columns: train.features.shape[1], mean: $0.mean, scale: $0.scale) }
             ?? Standardiser(fitting: train.features, method: method)
+    }
+}
+
+extension TrainingLoss {
+    /// Name and what differs from the defaults, as `huber(delta=0.5)`.
+    fileprivate var text: String {
+        get throws {
+            let usual = try Self().settings
+            return try NamedSettings(Self.name, settings: settings.filter { usual[$0.key] != $0.value }).text
+        }
     }
 }

@@ -37,14 +37,15 @@ extension TrainingSettings {
             }
             guard head == nil else {
                 throw SettingError(
-                    "loss", "'\(LossName.reconstruction.rawValue)' has no convex solver: use mse or cross_entropy")
+                    "loss", "'\(ReconstructionProblem.lossName)' has no convex solver: use mse or cross_entropy")
             }
             let named = NamedRun(settings: self, architecture: architecture, data: data, facts: problem.facts)
             return try named.execute(problem, schedule, device, watch, checkpoint, observe)
         }
         let problem = try watch.measure("setup") {
             try SupervisedProblem(
-                data, loss: loss, batch: batch, validation: validation, normalisation: normalisation,
+                data, loss: loss.map { try TrainingLossCatalogue.make($0) }, batch: batch, validation: validation,
+                normalisation: normalisation,
                 augmentation: augmentation, precision: precision, seed: seed, device: device)
         }
         let named = NamedRun(settings: self, architecture: architecture, data: data, facts: problem.facts)
@@ -114,7 +115,7 @@ struct NamedRun {
         report.settings = settings
         report.model = (try? architecture.settings) ?? [:]
         (report.columns, report.outputs) = (data.train.features.shape[1], facts.outputs)
-        report.loss = facts.loss.rawValue
+        report.loss = facts.loss
         return (model(found.network), report)
     }
 

@@ -27,8 +27,8 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     public var scheduleSettings: [String: SettingValue] = [:]
     /// Whether the schedule counts steps or epochs.
     public var scheduleUnit = TimeUnit.step
-    /// Loss; nil for the usual one of the task.
-    public var loss: LossName?
+    /// Loss, by its name in the catalogue; nil for the usual one of the task.
+    public var loss: NamedSettings?
     /// A head that is solved as a convex program; nil for plain training.
     public var head: ConvexHead?
     /// Passes over the training rows.
@@ -86,39 +86,6 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         case float64
         /// Parameters in float32, forward and backward passes in bfloat16.
         case mixed
-    }
-
-    /// A training loss by name.
-    public enum LossName: String, Sendable, Codable, CaseIterable {
-        case crossEntropy = "cross_entropy"
-        case binaryCrossEntropy = "bce"
-        case meanSquared = "mse"
-        case absolute = "l1"
-        case huber
-        case reconstruction
-
-        /// The loss of outputs and targets; nil for networks that learn from their inputs alone.
-        public var loss: TrainingLoss? {
-            switch self {
-            case .crossEntropy: .crossEntropy()
-            case .binaryCrossEntropy: .binaryCrossEntropy
-            case .meanSquared: .meanSquared
-            case .absolute: .absolute
-            case .huber: .huber()
-            case .reconstruction: nil
-            }
-        }
-
-        /// The convex loss of the same name in `descent fit`; nil where it has none.
-        public var convexName: String? {
-            switch self {
-            case .crossEntropy: "softmax"
-            case .binaryCrossEntropy: "logistic"
-            case .meanSquared: "squared"
-            case .huber: "huber"
-            case .absolute, .reconstruction: nil
-            }
-        }
     }
 
     /// The settings as text, without what may differ where a run goes on: a longer time limit.

@@ -193,14 +193,14 @@ struct LossCase: Decodable, Sendable, CustomTestStringConvertible {
 struct TrainingLossTests {
     @Test("Values and gradients", arguments: Fixtures.load("losses", as: [LossCase].self))
     func losses(_ reference: LossCase) throws {
-        let loss: TrainingLoss =
-            switch reference.kind {
-            case "cross_entropy": .crossEntropy(smoothing: reference.config["label_smoothing"]!.number!)
-            case "binary_cross_entropy_with_logits": .binaryCrossEntropy
-            case "mse_loss": .meanSquared
-            case "l1_loss": .absolute
-            default: .huber(delta: reference.config["delta"]!.number!)
-            }
+        let name = [
+            "binary_cross_entropy_with_logits": "bce", "mse_loss": "mse", "l1_loss": "l1", "huber_loss": "huber",
+        ]
+        var settings = reference.config
+        settings["reduction"] = nil
+        settings["smoothing"] = settings.removeValue(forKey: "label_smoothing")
+        let loss = try TrainingLossCatalogue.make(
+            NamedSettings(name[reference.kind] ?? reference.kind, settings: settings))
         let target = reference.target.tensor("target")
         let found = try valueAndGradients(at: [reference.input.tensor("input")]) { loss($0[0], target) }
         #expect(abs(found.value.scalar - reference.value) < 1e-13)

@@ -190,7 +190,7 @@ struct AlternatingTests {
     @Test("A loss without a convex solver is refused")
     func errors() throws {
         var absolute = settings(.every)
-        absolute.loss = .absolute
+        absolute.loss = NamedSettings("l1")
         #expect(fault { _ = try trained(absolute, try made("teacher")) }.contains("no convex solver"))
     }
 }

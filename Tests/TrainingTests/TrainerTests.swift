@@ -292,7 +292,7 @@ struct TrainerTests {
         #expect(clipped.contains("nothing can be done to gradients"))
         let table = try made("teacher")
         var wrong = TrainingSettings.small()
-        wrong.loss = .crossEntropy
+        wrong.loss = NamedSettings("cross_entropy")
         #expect(fault { _ = try trained(wrong, table) }.contains("is for classes"))
     }
 }
