@@ -98,6 +98,8 @@ let package = Package(
             swiftSettings: swiftSettings),
         tests("TorchTests", ["Torch", "TestSupport"]),
         tests("ProximalTests", ["Torch", "Settings", "Proximal", "TestSupport"], resources: [.copy("Resources")]),
+        tests("SettingsTests", ["Settings"]),
+        tests("RunLogTests", ["RunLog"]),
         tests("SolversTests", ["Torch", "Solvers", "TestSupport"]),
         tests(
             "ConvexNetworksTests", ["Torch", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "TestSupport"],

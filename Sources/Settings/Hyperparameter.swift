@@ -112,9 +112,10 @@ public struct Hyperparameter: Sendable, Equatable {
     }
 
     static func text(_ number: Double) -> String {
-        var (power, exponent) = (1e7, 7)
-        while power < number, exponent < 300 { (power, exponent) = (power * 10, exponent + 1) }
-        if power == number { return "1e\(exponent)" }
+        // Powers of ten as one types them; the nearest numbers to them are no products of ten.
+        if number >= 1e7, let exponent = (7...308).first(where: { Double("1e\($0)") == number }) {
+            return "1e\(exponent)"
+        }
         return number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : String(number)
     }
 }

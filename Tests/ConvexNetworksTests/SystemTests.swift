@@ -40,7 +40,7 @@ struct SystemTests {
         return solution
     }
 
-    @Test("8.1: G'G is the Gram matrix of the scaled rows, once for each column", arguments: ["relu", "relu, shared"])
+    @Test("G'G is the Gram matrix of the scaled rows, once for each column", arguments: ["relu", "relu, shared"])
     func coneGram(name: String) {
         let maps = Layouts.maps(name, seed: 1)
         let g = DenseProgram(maps).coneMatrix()
@@ -55,7 +55,7 @@ struct SystemTests {
         #expect(distance((g.transposed * g).values, expected.values) < 1e-13)
     }
 
-    @Test("8.2: sum and difference of the halves solve the full system", arguments: ["relu", "relu, three outputs"])
+    @Test("Sum and difference of the halves solve the full system", arguments: ["relu", "relu, three outputs"])
     func halves(name: String) throws {
         let maps = Layouts.maps(name, n: 15, d: 3, patterns: 3, seed: 2)
         let (omega, gamma) = (0.7, 1.3)
@@ -73,10 +73,16 @@ struct SystemTests {
         #expect(distance(maps.layout.joined((p + q) * 0.5, (p - q) * 0.5), expected) < 1e-11)
     }
 
-    @Test("8.3: every way to solve agrees with a dense solve", arguments: Layouts.names, LinearSolver.allCases)
+    @Test("Every way to solve agrees with a dense solve", arguments: Layouts.names, LinearSolver.allCases)
     func methods(name: String, method: LinearSolver) throws {
         let maps = Layouts.maps(name, seed: 4)
-        guard !(method == .dualFactor && maps.layout.directions != nil) else { return }
+        guard !(method == .dualFactor && maps.layout.directions != nil) else {
+            // One factor for all outputs is not enough where each has a direction of its own.
+            let system = try? CoupledSystem(
+                maps: maps, blockWeight: 1, dataWeight: 1, method: method, nystromRank: 0)
+            #expect(system?.method != .dualFactor)
+            return
+        }
         for (omega, gamma) in [(1.0, 1.0), (0.3, 10)] {
             let matrix = dense(maps, blockWeight: omega, dataWeight: gamma)
             let system = try Engine.exclusively {
@@ -107,7 +113,7 @@ struct SystemTests {
         #expect(distance(solution, matrix.solve(DenseProgram.flat(b))) < 1e-4)
     }
 
-    @Test("8.4: the row space carries the coupled system's fit unchanged")
+    @Test("The row space carries the coupled system's fit unchanged")
     func rowSpace() throws {
         let oracle = Oracle.wide
         let (u, s, vt) = try oracle.x.svd()
@@ -137,7 +143,7 @@ struct SystemTests {
         func columns(_ range: Range<Int>) -> Tensor { matrix.columns(range) }
     }
 
-    @Test("8.4: coordinates, lifted weights and other rows agree with the whole matrix, block by block")
+    @Test("Coordinates, lifted weights and other rows agree with the whole matrix, block by block")
     func rowSpaceByBlocks() throws {
         // More columns than one block of so many rows holds, and more rows than one strip.
         let (n, d) = (700, 12_500)
@@ -157,7 +163,7 @@ struct SystemTests {
         #expect(distance(space.coordinates(of: other, x: x).times(w), other.matrix.times(lifted)) < 1e-4)
     }
 
-    @Test("8.5: Gram-preconditioned products stay below the bound that knows no data")
+    @Test("Gram-preconditioned products stay below the bound that knows no data")
     func bound() throws {
         for oracle in Oracle.all {
             for gamma in [0.1, 1, 10, 100] {

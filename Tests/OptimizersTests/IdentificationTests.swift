@@ -156,7 +156,7 @@ struct IdentificationTests {
         #expect(error > 0.15, "\(error)")
     }
 
-    @Test("Without the last stage's growth of c nothing is zero, and without restarts the run is no better")
+    @Test("Before its last stage RMDA's iterate has no zeros, the point that is evaluated has some")
     func broken() throws {
         let problem = Self.problem
         let optimizer = try Self.made("rmda", ["lr": .number(1), "momentum": .number(0.1)])

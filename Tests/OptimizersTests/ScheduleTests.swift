@@ -1,6 +1,8 @@
 import Foundation
 import Settings
+import TestSupport
 import Testing
+import Torch
 
 @testable import Optimizers
 
@@ -110,25 +112,94 @@ struct ScheduleTests {
         }
     }
 
-    @Test("SGD with momentum under SGDR follows its oracle")
+    /// Loss and gradients of the oracle's two problems.
+    private static func problem(_ name: String, _ x: [Tensor]) throws -> (loss: Double, gradients: [Tensor]) {
+        if name == "rosenbrock" {
+            let (u, v) = (x[0].doubles()[0], x[0].doubles()[1])
+            let bend = v - u * u
+            let slope: [Double] = [-2 * (1 - u) - 400 * u * bend, 200 * bend]
+            return ((1 - u) * (1 - u) + 100 * bend * bend, [Tensor(slope)])
+        }
+        var rows: [Double] = []
+        for i in 1...12 {
+            for j in 1...4 { rows.append(sin(0.7 * Double(i * j)) + 0.1 * Double(j - 1)) }
+        }
+        let labels = Tensor([0, 2, 1, 1, 0, 2, 2, 1, 0, 0, 2, 1] as [Int64])
+        let found = try valueAndGradients(at: x) { x in
+            let logits = Tensor(rows, shape: [12, 4]).times(x[0].transposed()) + x[1]
+            let picked = (logits * labels.oneHot(3).to(.float64)).sum(1)
+            let loss = (logits.logSumExp(1) - picked).mean()
+            return loss + 0.025 * (x[0].squared().sum() + x[1].squared().sum())
+        }
+        return (found.value.scalar, found.gradients)
+    }
+
+    @Test("SGD with momentum under SGDR follows its oracle: rates, losses and parameters")
     func restartedDescent() throws {
+        enum Values: Decodable {
+            case vector([Double])
+            case matrix([[Double]])
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                self =
+                    if let rows = try? container.decode([[Double]].self) { .matrix(rows) } else {
+                        .vector(try container.decode([Double].self))
+                    }
+            }
+
+            var tensor: Tensor {
+                switch self {
+                case .vector(let list): Tensor(list)
+                case .matrix(let rows): Tensor(rows.flatMap(\.self), shape: [rows.count, rows[0].count])
+                }
+            }
+        }
         struct Step: Decodable {
             var lr: Double
             var loss_before: Double
+            var params_after: [String: Values]
+        }
+        struct Problem: Decodable {
+            var name: String
+            var `init`: [String: Values]
         }
         struct Run: Decodable {
+            var problem: Problem
             var base_lr: Double
+            var momentum: Double
+            var nesterov: Bool
             var T_0: Double
             var T_mult: Double
             var steps: [Step]
         }
         struct File: Decodable { var trajectories: [Run] }
         let url = Bundle.module.url(forResource: "Resources/sgdr_sgd_momentum", withExtension: "json")!
-        for run in try JSONDecoder().decode(File.self, from: Data(contentsOf: url)).trajectories {
+        let runs = try JSONDecoder().decode(File.self, from: Data(contentsOf: url)).trajectories
+        #expect(runs.count == 2)
+        for run in runs {
             let schedule = try ScheduleCatalogue.make(
                 "cosine_restarts", settings: ["T_0": .number(run.T_0), "T_mult": .number(run.T_mult)])
+            let rule = UpdateRule(
+                try OptimizerCatalogue.make(
+                    "sgd",
+                    settings: [
+                        "lr": .number(run.base_lr), "momentum": .number(run.momentum), "nesterov": .flag(run.nesterov),
+                    ]))
+            let names = run.problem.`init`.keys.sorted()
+            var x = names.map { run.problem.`init`[$0]!.tensor }
+            var state = rule.initialState([Array(names.indices)])
             for (k, step) in run.steps.enumerated() {
-                #expect(abs(schedule.rate(at: Double(k), base: run.base_lr, total: 1) - step.lr) < 1e-14)
+                let rate = schedule.rate(at: Double(k), base: run.base_lr, total: 1)
+                #expect(abs(rate - step.lr) < 1e-14)
+                let outcome = try rule.step(&x, state: &state, rate: { _ in rate }) {
+                    try Self.problem(run.problem.name, $0)
+                }
+                #expect(abs(try #require(outcome).loss - step.loss_before) < 1e-12 * max(1, step.loss_before))
+                for (name, tensor) in zip(names, x) {
+                    let wanted = step.params_after[name]!.tensor.doubles()
+                    #expect(Self.distance(tensor.doubles(), wanted) < 1e-12, "\(run.problem.name) step \(k)")
+                }
             }
         }
     }

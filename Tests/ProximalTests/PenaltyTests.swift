@@ -9,6 +9,23 @@ import Torch
 @Suite("Every penalty of the catalogue")
 struct PenaltyTests {
     static let names = PenaltyCatalogue.all.map { $0.name }
+    /// Those that can do something, so that none is passed over in silence.
+    static let diagonalNames = PenaltyCatalogue.all.filter { $0 is any DiagonalPenalty.Type }.map { $0.name }
+    static let subdifferentiableNames = PenaltyCatalogue.all.filter { $0 is any SubdifferentiablePenalty.Type }
+        .map { $0.name }
+    static let groupNames = PenaltyCatalogue.all.filter { $0 is any GroupPenalty.Type }.map { $0.name }
+
+    @Test("Penalties can do what the tests of each ability take them for")
+    func abilities() {
+        #expect(
+            Self.diagonalNames == [
+                "l1", "squared_l2", "elastic_net", "group_lasso", "sparse_group_lasso", "nonnegative_group_lasso",
+                "group_mcp", "box",
+            ])
+        #expect(Self.subdifferentiableNames == ["l1", "squared_l2", "elastic_net", "group_lasso"])
+        #expect(
+            Self.groupNames == ["group_lasso", "sparse_group_lasso", "nonnegative_group_lasso", "group_mcp"])
+    }
 
     /// A penalty with a strength at which about half of what it can remove is gone.
     static func tuned(_ name: String) throws -> any Penalty {
@@ -104,15 +121,18 @@ struct PenaltyTests {
         let w = random.tensor([6, 5], scale: 2)
         let single = penalty.prox(w.to(.float32), step: 0.5)
         #expect(single.dtype == .float32 && distance(single.to(.float64), penalty.prox(w, step: 0.5)) < 1e-5)
-        guard let diagonal = penalty as? any DiagonalPenalty else { return }
+        guard Self.diagonalNames.contains(name) else { return }
+        let diagonal = try #require(penalty as? any DiagonalPenalty)
         let d = random.tensor([6, 5]).absolute() + 0.1
         let metric = diagonal.prox(w.to(.float32), metric: d.to(.float32), step: 0.5)
         #expect(distance(metric.to(.float64), diagonal.prox(w, metric: d, step: 0.5)) < 1e-5)
     }
 
-    @Test("The prox in a diagonal metric is a minimum, and the plain one where the metric is one", arguments: names)
+    @Test(
+        "The prox in a diagonal metric is a minimum, and the plain one where the metric is one",
+        arguments: diagonalNames)
     func diagonal(name: String) throws {
-        guard let penalty = try Self.tuned(name) as? any DiagonalPenalty else { return }
+        let penalty = try #require(try Self.tuned(name) as? any DiagonalPenalty)
         for seed in 0..<4 as Range<UInt64> {
             var random = RandomSource(seed)
             let z = random.tensor([5, 7], scale: 2)
@@ -128,23 +148,26 @@ struct PenaltyTests {
         }
     }
 
-    @Test("The subdifferential holds the optimality condition of the prox, and of nothing else", arguments: names)
+    @Test(
+        "The subdifferential holds the optimality condition of the prox, and of nothing else",
+        arguments: subdifferentiableNames)
     func subdifferential(name: String) throws {
-        guard let penalty = try Self.tuned(name) as? any SubdifferentiablePenalty else { return }
+        let penalty = try #require(try Self.tuned(name) as? any SubdifferentiablePenalty)
         var random = RandomSource(2)
         let w = random.tensor([5, 7], scale: 1.5)
         let v = penalty.prox(w, step: 0.7)
         #expect(penalty.distanceToSubdifferential((v - w) / 0.7, at: v) < 1e-12)
         #expect(penalty.distanceToSubdifferential((v * 1.01 - w) / 0.7, at: v * 1.01) > 1e-3)
-        guard let diagonal = penalty as? any DiagonalPenalty else { return }
+        guard Self.diagonalNames.contains(name) else { return }
+        let diagonal = try #require(penalty as? any DiagonalPenalty)
         let d = (random.tensor([5, 7]) * 2).exp()
         let u = diagonal.prox(w, metric: d, step: 0.7)
         #expect(penalty.distanceToSubdifferential((d * u - w) / 0.7, at: u) < 1e-12)
     }
 
-    @Test("A group vanishes exactly from its critical strength on", arguments: names)
+    @Test("A group vanishes exactly from its critical strength on", arguments: groupNames)
     func critical(name: String) throws {
-        guard var penalty = try Self.tuned(name) as? any GroupPenalty else { return }
+        var penalty = try #require(try Self.tuned(name) as? any GroupPenalty)
         var random = RandomSource(12)
         let z = random.tensor([6, 5], scale: 2)
         let d = (random.tensor([6, 5]) * 2).exp()
@@ -160,9 +183,9 @@ struct PenaltyTests {
         }
     }
 
-    @Test("All groups at once give what each gives alone", arguments: names)
+    @Test("All groups at once give what each gives alone", arguments: groupNames)
     func groups(name: String) throws {
-        guard let penalty = try Self.tuned(name) as? any GroupPenalty else { return }
+        let penalty = try #require(try Self.tuned(name) as? any GroupPenalty)
         var random = RandomSource(4)
         let w = random.tensor([6, 8, 3, 2], scale: 1.2).absolute()
         for (axis, width, slices) in [

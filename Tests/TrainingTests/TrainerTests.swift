@@ -18,7 +18,6 @@ struct TrainerTests {
         let data = try made("spirals")
         var settings = TrainingSettings.small(epochs: 60)
         settings.schedule = "cosine"
-        settings.schedule = "cosine"
         settings.modelSettings = ["hidden": .list([.number(32), .number(32)])]
         let (model, report) = try trained(settings, data)
         #expect(report.testScore ?? 0 > 0.97)
@@ -55,6 +54,13 @@ struct TrainerTests {
             #expect(
                 trainedModel.network.parameters.values.allSatisfy { $0.dtype == .float32 && $0.isFinite }, "\(model)")
             #expect(report.steps == 2)
+            // Near single precision, and not the same: bfloat16 has eight bits.
+            settings.precision = .float32
+            let single = try trained(settings, data).model.network.parameters
+            let (a, b) = (trainedModel.network.parameters.values, single.values)
+            let difference = zip(a, b).reduce(0.0) { $0 + ($1.0 - $1.1).squareSum }.squareRoot()
+            let size = b.reduce(0.0) { $0 + $1.squareSum }.squareRoot()
+            #expect(difference > 1e-7 * size && difference < 0.5 * size, "\(model): \(difference / size)")
         }
     }
 
