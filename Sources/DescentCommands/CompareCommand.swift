@@ -255,7 +255,7 @@ struct ComparisonPlan {
         }
         if let target = experiment.target { arguments += ["--target", target] }
         if let dataFolder { arguments += ["--data", dataFolder] }
-        if let flags = run.method.fit { return arguments + flags.split(separator: " ").map(String.init) }
+        if run.method.fit != nil { return arguments + run.method.fitArguments }
         return arguments + ["--config", run.folder + "/settings.json"]
     }
 

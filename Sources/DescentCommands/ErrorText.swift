@@ -13,10 +13,13 @@ enum ErrorText {
     static func flags(_ text: String) -> String {
         text.replacing(#/`([A-Za-z_]+)`/#) { match in
             let name = String(match.1)
-            if let flag = unlike[name] { return flag }
-            return "--"
-                + name.map { $0.isUppercase ? "-" + $0.lowercased() : $0 == "_" ? "-" : String($0) }.joined()
+            return unlike[name] ?? flag(name)
         }
+    }
+
+    /// The flag of a setting: `timeLimit` and `time_limit` are --time-limit.
+    static func flag(_ name: String) -> String {
+        "--" + name.map { $0.isUppercase ? "-" + $0.lowercased() : $0 == "_" ? "-" : String($0) }.joined()
     }
 
     /// Flags that are not called as their settings are.

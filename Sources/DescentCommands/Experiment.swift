@@ -1,3 +1,4 @@
+import ArgumentParser
 import Datasets
 import Foundation
 import Interchange
@@ -38,14 +39,28 @@ struct Experiment: Codable {
         var name: String
         /// Settings over the common ones; `optimizer` names the optimizer.
         var train: [String: SettingTree]?
-        /// Flags of `descent fit`, for a convex fit in place of training.
-        var fit: String?
+        /// Options of `descent fit` by name, for a convex fit in place of training.
+        var fit: [String: SettingValue]?
         /// Learning rates; none for methods that have none.
         var rates: [Double]?
         /// Learning rates 10^U(low, high), drawn by a seed.
         var randomRates: RandomRates?
         /// Strengths of the penalty.
         var strengths: [Double]?
+
+        /// The options of a fit as arguments: each is one, so that a value is never another option.
+        var fitArguments: [String] {
+            (fit ?? [:]).sorted { $0.key < $1.key }.compactMap { name, value in
+                let flag = ErrorText.flag(name)
+                return switch value {
+                case .flag(true): flag
+                case .flag(false): "--no-" + flag.dropFirst(2)
+                case .null: nil
+                case .list(let list): flag + "=" + list.map(\.text).joined(separator: ",")
+                case .number, .word: flag + "=" + value.text
+                }
+            }
+        }
 
         /// All combinations of rates and strengths.
         var variants: [(rate: Double?, strength: Double?)] {
@@ -149,10 +164,14 @@ struct Experiment: Codable {
                 return ("a rate or strength of '\(method.name)' is no number ≥ 0", "Give at most 1000 finite numbers")
             }
             let owned = ["--out", "--data", "--resume", "--restart", "--threads", "--seed", "--json"]
-            for flag in (method.fit ?? "").split(separator: " ").map({ $0.prefix { $0 != "=" } }) {
-                guard !owned.contains(String(flag)) else {
-                    return ("'\(flag)' in fit of '\(method.name)' is the comparison's own", "Leave it out")
-                }
+            for name in (method.fit ?? [:]).keys.sorted() where owned.contains(ErrorText.flag(name)) {
+                return ("'\(name)' in fit of '\(method.name)' is the comparison's own", "Leave it out")
+            }
+            do {
+                _ = try FitCommand.parse([data] + method.fitArguments)
+            } catch {
+                let reason = ErrorText.oneLine(FitCommand.message(for: error))
+                return ("fit of '\(method.name)': \(reason)", "See descent fit --help for its options")
             }
         }
         let count = seeds.count * methods.reduce(0) { $0 + $1.variants.count }

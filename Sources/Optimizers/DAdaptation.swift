@@ -4,7 +4,7 @@ import Torch
 /// D-Adapted Adam (Defazio and Mishchenko 2023, Algorithm 5): the scale `d` of the rate is estimated while training.
 ///
 /// `d` is a lower bound on the distance from the start to a solution. `lr` stays 1 unless a schedule lowers it.
-public struct DAdaptAdam: Optimizer {
+public struct DAdaptAdam: RateFindingOptimizer {
     /// Name on the command line.
     public static let name = "dadapt_adam"
     /// One line of help.
@@ -73,7 +73,7 @@ public struct DAdaptAdam: Optimizer {
 }
 
 /// D-Adapted SGD (Defazio and Mishchenko 2023, Algorithm 4), with primal averaging as its momentum.
-public struct DAdaptSGD: Optimizer {
+public struct DAdaptSGD: RateFindingOptimizer {
     /// Name on the command line.
     public static let name = "dadapt_sgd"
     /// One line of help.
@@ -133,7 +133,7 @@ public struct DAdaptSGD: Optimizer {
 }
 
 /// Prodigy (Mishchenko and Defazio 2024, Algorithm 4): D-Adaptation that weights later gradients more.
-public struct Prodigy: Optimizer {
+public struct Prodigy: RateFindingOptimizer {
     /// Name on the command line.
     public static let name = "prodigy"
     /// One line of help.

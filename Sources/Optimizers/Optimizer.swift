@@ -32,6 +32,9 @@ extension Optimizer {
     }
 }
 
+/// An optimizer that estimates its own learning rate: its `lr` is a factor, usually 1.
+public protocol RateFindingOptimizer: Optimizer {}
+
 /// An optimizer that treats each tensor by itself.
 public protocol TensorOptimizer: Optimizer {
     /// Whether to climb: the gradient is negated before anything reads it, so that weight decay still shrinks.

@@ -51,7 +51,7 @@ public enum OptimizerCatalogue {
         if type is any AveragingOptimizer.Type { found.append(.averages) }
         if type is any ProximalOptimizer.Type { found.append(.penalty) }
         if type is any StagedOptimizer.Type { found.append(.stages) }
-        if type.hyperparameters.contains(where: { $0.name == "d0" }) { found.append(.findsRate) }
+        if type is any RateFindingOptimizer.Type { found.append(.findsRate) }
         return found
     }
 }

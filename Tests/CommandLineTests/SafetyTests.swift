@@ -325,9 +325,13 @@ struct SafetyTests {
         }
         try experiment(methods("rates: [.nan]"), "no number")
         try experiment(methods("rates: [.inf]"), "no number")
-        for flag in ["--out /tmp/x", "--out=/tmp/x", "--data x", "--resume", "--restart"] {
-            try experiment(methods("fit: '--penalty 1 \(flag)'"), "the comparison's own")
+        for option in ["out: /tmp/x", "data: x", "resume: true", "restart: true", "threads: 2"] {
+            try experiment(methods("fit: {penalty: 1, \(option)}"), "the comparison's own")
         }
+        try experiment(methods("fit: {neuron: 3}"), "--neuron")
+        try experiment(methods("fit: {penalty: '--out'}"), "penalty")
+        try experiment(methods("fit: {maxIterations: 1.5}"), "max-iterations")
+        try experiment(methods("fit: --neurons 3"), "wrong value")
         try experiment("name: x\n", "missing")
         try experiment("", "empty")
         try scratch.write("e.yaml", [0xFF, 0xFE, 0x00])
