@@ -23,6 +23,19 @@ public protocol FallibleModule: Module {
     func evaluate(_ x: Tensor, _ scope: Scope) throws -> Tensor
 }
 
+/// What a module says of a parameter beside its shape; it travels to trainers and rules.
+public struct ParameterAttributes: Sendable, Equatable {
+    /// Whether its rows are looked up or added, as embeddings are, and not multiplied with.
+    public var isLookup = false
+    /// Whether it keeps its value while the others are trained.
+    public var isFrozen = false
+
+    /// Creates attributes; those of a matrix that is trained unless given.
+    public init(isLookup: Bool = false, isFrozen: Bool = false) {
+        (self.isLookup, self.isFrozen) = (isLookup, isFrozen)
+    }
+}
+
 /// Collects what a module declares.
 public struct Declaration {
     /// A parameter before it has values.
@@ -30,7 +43,7 @@ public struct Declaration {
         var name: String
         var shape: [Int]
         var initialiser: Initialiser
-        var isLookup = false
+        var attributes = ParameterAttributes()
         var dtype: DType?
     }
 
@@ -42,12 +55,15 @@ public struct Declaration {
 
     /// Declares a parameter that is trained.
     ///
-    /// - Parameter isLookup: whether its rows are looked up or added, as embeddings are, and not multiplied with.
+    /// - Parameters:
+    ///   - isLookup: whether its rows are looked up or added, as embeddings are, and not multiplied with.
+    ///   - isFrozen: whether it keeps its first value, or that of a file, while the others are trained.
     public mutating func parameter(
-        _ name: String, _ shape: [Int], _ initialiser: Initialiser, isLookup: Bool = false
+        _ name: String, _ shape: [Int], _ initialiser: Initialiser, isLookup: Bool = false, isFrozen: Bool = false
     ) {
+        let attributes = ParameterAttributes(isLookup: isLookup, isFrozen: isFrozen)
         parameters.append(
-            Parameter(name: prefix + name, shape: shape, initialiser: initialiser, isLookup: isLookup))
+            Parameter(name: prefix + name, shape: shape, initialiser: initialiser, attributes: attributes))
     }
 
     /// Declares a tensor that is kept with the parameters and not trained, as running means are.

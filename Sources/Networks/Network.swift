@@ -38,9 +38,14 @@ public struct Network: Sendable {
 
     /// Names of a module's tables and tokens: parameters that are looked up or added, and not multiplied with.
     public static func lookupNames(of module: any Module) -> Set<String> {
+        Set(attributes(of: module).filter(\.value.isLookup).keys)
+    }
+
+    /// What a module says of its parameters.
+    public static func attributes(of module: any Module) -> [String: ParameterAttributes] {
         var declaration = Declaration()
         module.declare(&declaration)
-        return Set(declaration.parameters.filter(\.isLookup).map(\.name))
+        return Dictionary(declaration.parameters.map { ($0.name, $0.attributes) }) { first, _ in first }
     }
 
     /// Elements of all parameters that a module declares, without making them; the largest number where there are more.

@@ -28,6 +28,8 @@ struct StochasticTraining<P: Problem> {
         _ trainer: Trainer<P>, network: Network? = nil, watch: Stopwatch = Stopwatch(), checkpoint: String?
     ) throws {
         try trainer.validate()
+        var trainer = trainer
+        trainer.leaveOutFrozen()
         self.trainer = trainer
         var problem = trainer.problem
         try problem.prepare(for: trainer.module)

@@ -30,6 +30,13 @@ extension Trainer {
         return groups + rule.before + rule.after + [schedule]
     }
 
+    /// Takes parameters that keep their values from those that steps change.
+    mutating func leaveOutFrozen() {
+        let attributes = Network.attributes(of: module)
+        guard attributes.values.contains(where: \.isFrozen) else { return }
+        trained = (trained ?? Set(attributes.keys)).filter { attributes[$0]?.isFrozen != true }
+    }
+
     /// The network before the first step.
     ///
     /// - Throws: `SettingError` where its parameters alone, with gradients and two moments, are more than this machine's

@@ -87,11 +87,12 @@ struct NamedRun {
         (trainer.epochs, trainer.steps) = (settings.epochs, settings.steps)
         (trainer.accumulation, trainer.accumulationGrowth) = (settings.accumulation, settings.head?.batchGrowth ?? 1)
         (trainer.precision, trainer.trained) = (settings.precision, trained)
+        trainer.leaveOutFrozen()
         (trainer.evaluationInterval, trainer.patience) = (settings.evaluationInterval, settings.patience)
         (trainer.timeLimit, trainer.seed, trainer.device) = (settings.timeLimit, settings.seed, device)
         trainer.identity = try settings.identity
         let network = try trainer.network(named: settings.model)
-        let chosen = network.parameters.pairs.filter { trained?.contains($0.name) ?? true }
+        let chosen = network.parameters.pairs.filter { trainer.trained?.contains($0.name) ?? true }
         let (names, shapes) = (chosen.map(\.name), chosen.map(\.tensor.shape))
         let assignment = try rule.assignment(names, shapes)
         try settings.check(rule.groups, names, shapes, assignment)

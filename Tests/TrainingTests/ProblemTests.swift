@@ -172,6 +172,23 @@ struct ProblemTests {
         #expect(network.parameters["2.weight"]!.doubles() == start.parameters["2.weight"]!.doubles())
     }
 
+    @Test("What a module declares frozen keeps its value, with every kind of optimizer", arguments: ["adamw", "lbfgs"])
+    func frozen(name: String) throws {
+        struct Offset: Module {
+            func declare(_ declaration: inout Declaration) {
+                declaration.parameter("center", [3], .constant(0.5), isFrozen: true)
+            }
+            func callAsFunction(_ x: Tensor, _ scope: Scope) -> Tensor { x - scope["center"] }
+        }
+        var trainer = Trainer(
+            module: Sequential(Offset(), Linear(3, 2)), problem: Pairs(),
+            rule: UpdateRule(try OptimizerCatalogue.make(name)))
+        trainer.epochs = 1
+        let network = try run(trainer).network
+        #expect(network.parameters["0.center"]!.doubles() == [0.5, 0.5, 0.5])
+        #expect(network.parameters["1.weight"]!.doubles() != Network(trainer.module).parameters["1.weight"]!.doubles())
+    }
+
     @Test("An optimizer of one's own asks for curvature and draws, and resumes to the same bits")
     func curvature() throws {
         func made() -> Trainer<Pairs> {
