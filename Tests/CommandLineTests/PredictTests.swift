@@ -88,9 +88,12 @@ struct PredictTests {
         let run = try scratch.run("list", "--json")
         let names = run.json.mapValues { ($0 as? [[String: String]] ?? []).compactMap { $0["name"] } }
         #expect(names["datasets"]?.contains("fashion-mnist") == true)
-        #expect(names["losses"] == ["squared", "softmax", "logistic", "hinge", "huber"])
+        #expect(
+            names["losses"] == [
+                "squared", "softmax", "logistic", "hinge", "huber", "cross_entropy", "bce", "mse", "l1", "huber",
+            ])
         #expect(names["formulations"] == ["relu", "gated"])
-        #expect(try scratch.run("list", "losses").output.split(separator: "\n").count == 6)
+        #expect(try scratch.run("list", "losses").output.split(separator: "\n").count == 11)
     }
 
     @Test("Doctor checks the engine and says what to do")
