@@ -86,7 +86,7 @@ struct PredictTests {
     @Test("List names data sets, losses and formulations")
     func list() throws {
         let run = try scratch.run("list", "--json")
-        let names = run.json.mapValues { ($0 as? [[String: String]] ?? []).compactMap { $0["name"] } }
+        let names = run.json.mapValues { ($0 as? [[String: Any]] ?? []).compactMap { $0["name"] as? String } }
         #expect(names["datasets"]?.contains("fashion-mnist") == true)
         #expect(
             names["losses"] == [
