@@ -146,7 +146,8 @@ if Context.environment["DESCENT_FUZZ"] != nil {
             name: "fuzz-engine",
             dependencies: [
                 "Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
-                "Networks", "Structure", "Datasets", "Estimators", "Training", .product(name: "Yams", package: "Yams"),
+                "Networks", "Structure", "Datasets", "Estimators", "Training", "DescentCommands",
+                .product(name: "Yams", package: "Yams"),
             ],
             path: "Fuzz/Engine", swiftSettings: swiftSettings,
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))

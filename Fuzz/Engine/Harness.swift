@@ -12,6 +12,7 @@ import TensorFiles
 import Torch
 import Yams
 
+@testable import DescentCommands
 @testable import Estimators
 @testable import Training
 

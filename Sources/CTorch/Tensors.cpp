@@ -46,7 +46,7 @@ int ct_tensor_map_file(const char *path, int64_t offset, const int64_t *sizes, i
 
 int ct_tensor_to_bytes(const ct_tensor *tensor, void *bytes, int64_t byte_count, char **error) {
     return guarded(error, [&] {
-        auto host = unwrap(tensor).detach().cpu().contiguous();
+        auto host = unwrap(tensor).detach().cpu().resolve_conj().resolve_neg().contiguous();
         TORCH_CHECK(int64_t(host.nbytes()) == byte_count, "the tensor holds ", host.nbytes(), " bytes, room for ",
                     byte_count);
         if (byte_count > 0) std::memcpy(bytes, host.data_ptr(), size_t(byte_count));

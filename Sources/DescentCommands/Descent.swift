@@ -8,7 +8,7 @@ import Training
 /// schedules or transformations of one's own, and every command knows them.
 ///
 /// ```swift
-/// OptimizerCatalogue.catalogue.register(MyOptimizer.self)
+/// try OptimizerCatalogue.catalogue.register(MyOptimizer.self)
 /// DescentTool.main()
 /// ```
 public enum DescentTool {

@@ -100,7 +100,10 @@ struct FitCommand: ParsableCommand {
             Console.note("note: stopped before penalty and patterns were found: run again without --resume")
         }
         try printResult(report, folder)
-        if report.termination == Termination.nonFinite.rawValue { throw ExitStatus.diverged }
+        if report.termination == Termination.nonFinite.rawValue {
+            Console.note("descent: \(Termination.nonFinite.explanation) \(report.advice)")
+            throw ExitStatus.diverged
+        }
         if solver.requireConvergence, report.termination != Termination.converged.rawValue {
             throw ExitStatus.unconverged
         }

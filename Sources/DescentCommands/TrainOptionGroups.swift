@@ -86,6 +86,8 @@ struct NetworkOptions: ParsableArguments {
             "Loss, as mse or 'huber(delta=0.5)': see descent list losses. By the task unless given.",
             valueName: "name(settings)"),
         transform: { text in
+            // The loss of networks that learn from their inputs alone.
+            if text == "reconstruction" { return NamedSettings(text) }
             let known = TrainingLossCatalogue.catalogue
             return try NamedSettings(text: text, among: known.all, synonyms: known.synonyms)
         })

@@ -9,7 +9,7 @@ public struct StateTemplate {
     /// After no step, one, two and three.
     private let states: [UpdateRule.State]
     /// What an optimizer may keep or not, by where in the run it is.
-    private static let optional: Set<String> = ["solution", "lambda"]
+    private static let optional: Set<String> = ["solution", "lambda", "random.high", "random.low"]
 
     /// Does three steps from copies of the parameters.
     public init(_ rule: UpdateRule, parameters: [Tensor], assignment: [[Int]]) {

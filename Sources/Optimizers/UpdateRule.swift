@@ -189,9 +189,12 @@ public struct UpdateRule: Sendable {
             transformation.begin(parameters, state: &state.chains[0].after[index])
         }
         state.position = position
+        // Groups that stepped before must not move the point whose Hessian is asked for.
+        let start = groups.contains { $0.optimizer is any CurvatureOptimizer } ? parameters : []
         for index in groups.indices {
             try step(
-                group: index, &parameters, loss, gradients.tensors, &state, rate: rate, products: products,
+                group: index, &parameters, loss, gradients.tensors, &state, rate: rate,
+                products: products.map { products in { try products(start, $0) } },
                 evaluate: evaluate)
         }
         state.step += 1
@@ -204,8 +207,7 @@ public struct UpdateRule: Sendable {
     /// Steps one group's parameters.
     private func step(
         group index: Int, _ parameters: inout [Tensor], _ loss: Double, _ gradients: [Tensor], _ state: inout State,
-        rate: (_ base: Double) -> Double, products: ((_ parameters: [Tensor], _ vectors: [Tensor]) throws -> [Tensor])?,
-        evaluate: Evaluation
+        rate: (_ base: Double) -> Double, products: HessianProducts?, evaluate: Evaluation
     ) throws {
         let (group, positions, position) = (groups[index], state.assignment[index], state.position)
         var optimizer = staged(group.optimizer, position)
@@ -217,8 +219,7 @@ public struct UpdateRule: Sendable {
         }
         // Held only where it is read: what is held twice is copied when it is changed.
         let isReadAgain =
-            optimizer is any ClosureOptimizer || optimizer is any CurvatureOptimizer
-            || group.before.contains { type(of: $0).evaluatesAgain }
+            optimizer is any ClosureOptimizer || group.before.contains { type(of: $0).evaluatesAgain }
         let others = isReadAgain ? parameters : []
         /// Loss and gradients where this group's parameters are others.
         func evaluateOwn(_ trial: [Tensor]) throws -> (loss: Double, gradients: [Tensor]) {
@@ -236,33 +237,44 @@ public struct UpdateRule: Sendable {
         for (place, transformation) in group.after.enumerated() {
             transformation.begin(own, state: &state.chains[index + 1].after[place])
         }
-        if let closure = optimizer as? any ClosureOptimizer {
-            try closure.step(
-                &own, start: (loss, ownGradients.tensors), state: &state.optimizers[index], evaluate: evaluateOwn)
-        } else if let curvature = optimizer as? any CurvatureOptimizer {
+        try move(
+            &own, optimizer, group, (loss, ownGradients.tensors), &state.optimizers[index],
+            progress: position?.progress ?? 1, evaluate: evaluateOwn
+        ) { vectors in
             guard let products else {
                 throw GroupError(
                     description:
                         "\(type(of: optimizer).name) asks for products of the Hessian, which this run does not give")
             }
-            try curvature.step(&own, gradients: ownGradients.tensors, state: &state.optimizers[index]) { vectors in
-                var all = others.map { Tensor.zeros(like: $0) }
-                for (place, vector) in zip(positions, vectors) { all[place] = vector }
-                let found = try products(others, all)
-                return positions.map { found[$0] }
-            }
-        } else if let regularisation = group.regularisation, let proximal = optimizer as? any ProximalOptimizer {
-            proximal.step(
-                &own, gradients: ownGradients.tensors, regularisation: regularisation,
-                target: group.target?.now(at: position?.progress ?? 1), state: &state.optimizers[index])
-        } else {
-            optimizer.step(&own, gradients: ownGradients.tensors, state: &state.optimizers[index])
+            var all = gradients.map { Tensor.zeros(like: $0) }
+            for (place, vector) in zip(positions, vectors) { all[place] = vector }
+            let found = try products(all)
+            return positions.map { found[$0] }
         }
         for (place, transformation) in group.after.enumerated() {
             transformation.transform(&own, state: &state.chains[index + 1].after[place])
         }
         state.optimizers[index].makeContiguous()
         for (place, tensor) in zip(positions, own) { parameters[place] = tensor.contiguous() }
+    }
+
+    /// Lets the optimizer of a group move its parameters, with all that its kind asks for.
+    private func move(
+        _ own: inout [Tensor], _ optimizer: any Optimizer, _ group: ParameterGroup,
+        _ start: (loss: Double, gradients: [Tensor]), _ state: inout OptimizerState, progress: Double,
+        evaluate: Evaluation, products: HessianProducts
+    ) throws {
+        if let closure = optimizer as? any ClosureOptimizer {
+            try closure.step(&own, start: start, state: &state, evaluate: evaluate)
+        } else if let curvature = optimizer as? any CurvatureOptimizer {
+            try curvature.step(&own, gradients: start.gradients, state: &state, products: products)
+        } else if let regularisation = group.regularisation, let proximal = optimizer as? any ProximalOptimizer {
+            proximal.step(
+                &own, gradients: start.gradients, regularisation: regularisation,
+                target: group.target?.now(at: progress), state: &state)
+        } else {
+            optimizer.step(&own, gradients: start.gradients, state: &state)
+        }
     }
 
     /// The optimizer with the constants of the stage.

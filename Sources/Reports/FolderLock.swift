@@ -20,7 +20,7 @@ package final class FolderLock {
                 guard isTaken else { break }
                 throw DataError(
                     subject: folder, problem: "another run is writing there",
-                    advice: "Wait for it, or give another --out")
+                    advice: "Wait for it, or give another `out`")
             }
             // The run that held it may have removed the file in between: then another file has the name by now.
             if Self.isSame(opened, file) { held = opened } else { close(opened) }

@@ -27,6 +27,8 @@ package final class RunRecorder {
         package var command: [String]
         /// Settings that train it again, where it has some.
         package var settings: TrainingSettings?
+        /// Makes a model of a network, where events do not.
+        package var model: ((Network) throws -> NetworkModel)?
 
         package init(command: [String]) { self.command = command }
     }
@@ -62,13 +64,21 @@ package final class RunRecorder {
         guard let point = event.point else { return .proceed }
         logs?.metrics.append(event.progress)
         try? logs?.board.add(step: point.step, scalars: point.scalars)
-        if event.isBest { try? event.save(to: folder.path + "/best.safetensors") }
+        if event.isBest { try? save(event, to: folder.path + "/best.safetensors") }
         if Date().timeIntervalSince(lastCheckpoint) >= options.checkpointSeconds {
             // A failed periodic checkpoint must not end a long run; the final one reports its error.
             try? checkpoints.write(event)
             lastCheckpoint = Date()
         }
         return .proceed
+    }
+
+    /// Writes the model at hand, or the parameters where there is none.
+    private func save(_ event: TrainerEvent, to path: String) throws {
+        if let model = event.model { return try model().save(to: path) }
+        let network = event.network()
+        if let make = options.model, let model = try? make(network) { return try model.save(to: path) }
+        try network.save(to: path)
     }
 
     /// Writes the result; the checkpoint stays where the run was cut.
@@ -98,13 +108,6 @@ package final class RunRecorder {
     }
 }
 
-extension TrainerEvent {
-    /// Writes the model at hand, or the parameters where there is none.
-    fileprivate func save(to path: String) throws {
-        if let model { try model().save(to: path) } else { try network().save(to: path) }
-    }
-}
-
 extension Network {
     /// Writes parameters and buffers under PyTorch's names, by way of a temporary file; ``Network/load(_:)`` reads them
     /// into a network of the same module.
@@ -119,25 +122,26 @@ extension Trainer {
     /// Trains with a folder for what comes of it, as `descent train` has one: `model.safetensors` (PyTorch's names),
     /// the best network, `report.json`, `report.html`, `metrics.jsonl`, TensorBoard events, checkpoints.
     ///
-    /// A run that the observer or the time limit stops leaves a checkpoint; with `resumes` it goes on to the same bits.
+    /// A run that the observer or the time limit stops leaves a checkpoint; with `resume` it goes on to the same bits.
     ///
     /// - Parameters:
     ///   - folder: made where it is missing; nothing is deleted that no run of Descent wrote.
-    ///   - resumes: whether to go on from the checkpoint that is there.
-    ///   - restarts: whether such a checkpoint may be discarded.
+    ///   - resume: whether to go on from the checkpoint that is there.
+    ///   - restart: whether such a checkpoint may be discarded.
     ///   - checkpointSeconds: between checkpoints, written behind an evaluation.
     ///   - observe: receives progress; may stop the run.
     /// - Throws: as ``Trainer/run(resumingFrom:observe:)``; `DataError` for a folder that cannot be had.
     @discardableResult
     public func run(
-        in folder: String, resumes: Bool = false, restarts: Bool = false, checkpointSeconds: Double = 60,
+        in folder: String, resume: Bool = false, restart: Bool = false, checkpointSeconds: Double = 60,
         observe: (TrainerEvent) -> Directive = { _ in .proceed }
     ) throws -> (network: Network, report: TrainingReport) {
         let files = try RunFolder(path: folder)
         var isDone = false
         defer { if !isDone { files.discardIfNew() } }
         var options = RunRecorder.Options(command: ["descent library", "\(Self.self)"])
-        (options.resumes, options.restarts, options.checkpointSeconds) = (resumes, restarts, checkpointSeconds)
+        (options.resumes, options.restarts, options.checkpointSeconds) = (resume, restart, checkpointSeconds)
+        options.model = (problem as? SupervisedProblem).map { supervised in { try supervised.model($0) } }
         let recorder = try RunRecorder(files, options)
         var (network, report) = try run(resumingFrom: recorder.checkpoint) { event in
             let directive = observe(event)
@@ -156,7 +160,7 @@ extension Trainer {
         guard let supervised = problem as? SupervisedProblem else { return network.save }
         do {
             return try supervised.model(network).save
-        } catch let error as TraceError {
+        } catch {
             report.notices.append("model.safetensors holds parameters alone: \(error)")
             return network.save
         }

@@ -28,6 +28,7 @@ enum Op {
     static let viewAsComplex = Operator("aten::view_as_complex")
     static let viewAsReal = Operator("aten::view_as_real")
     static let resolveConj = Operator("aten::resolve_conj")
+    static let resolveNeg = Operator("aten::resolve_neg")
     static let conj = Operator("aten::conj")
     static let real = Operator("aten::real")
     static let imag = Operator("aten::imag")

@@ -24,7 +24,7 @@ extension Tensor {
     /// The imaginary parts.
     ///
     /// - Precondition: the tensor is complex.
-    public var imaginary: Tensor { Op.imag(.tensor(self)) }
+    public var imaginary: Tensor { Op.resolveNeg(.tensor(Op.imag(.tensor(self)))) }
     /// The complex conjugates.
     public func conjugated() -> Tensor { Op.conj(.tensor(self)) }
     /// The angles of complex numbers, in (−π, π].

@@ -32,6 +32,13 @@ public protocol Problem<Batch> {
     /// given.
     var fingerprint: String { get }
 
+    /// What makes its batches and its loss, as their size and its name: a checkpoint of a run with other ones is refused.
+    /// Nothing unless given.
+    var identity: String { get }
+
+    /// Element type and device that the network must have; nil where the problem takes any.
+    var place: (dtype: DType, device: Device)? { get }
+
     /// Training rows, for the report.
     var rows: Int? { get }
 
@@ -41,7 +48,7 @@ public protocol Problem<Batch> {
     /// How an error names a batch.
     func name(ofBatch number: Int) -> String
 
-    /// Called once, before the first batch.
+    /// Called once, before anything else is asked for.
     mutating func prepare(for module: any Module) throws
 }
 
@@ -63,6 +70,10 @@ extension Problem {
     public func scores(_ network: Network) throws -> Scores { Scores() }
     /// The type's name.
     public var fingerprint: String { "\(Self.self)" }
+    /// Nothing.
+    public var identity: String { "" }
+    /// Any.
+    public var place: (dtype: DType, device: Device)? { nil }
     /// None.
     public var rows: Int? { nil }
     /// None.

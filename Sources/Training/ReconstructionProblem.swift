@@ -7,6 +7,7 @@ import Torch
 /// Rows without labels: a network paints what it does not see of them; the share of the sum of squares that it gets
 /// right is the score.
 struct ReconstructionProblem: DatasetProblem {
+    /// The loss of networks that learn from their inputs alone; none of outputs and targets.
     static let lossName = "reconstruction"
 
     let facts: ProblemFacts

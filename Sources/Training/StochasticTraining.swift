@@ -27,13 +27,13 @@ struct StochasticTraining<P: Problem> {
     init(
         _ trainer: Trainer<P>, network: Network? = nil, watch: Stopwatch = Stopwatch(), checkpoint: String?
     ) throws {
-        try trainer.validate()
+        let notices = trainer.problem.notices
         var trainer = trainer
+        try trainer.problem.prepare(for: trainer.module)
+        try trainer.validate()
         trainer.leaveOutFrozen()
         self.trainer = trainer
-        var problem = trainer.problem
-        try problem.prepare(for: trainer.module)
-        self.problem = problem
+        problem = trainer.problem
         let network = try network ?? trainer.network()
         let chosen = network.parameters.pairs.filter { trainer.trained?.contains($0.name) ?? true }
         let assignment = try trainer.rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
@@ -44,7 +44,7 @@ struct StochasticTraining<P: Problem> {
             },
             assignment: assignment)
         announcement =
-            problem.notices.filter { !trainer.problem.notices.contains($0) }.map { "note: " + $0 }
+            problem.notices.filter { !notices.contains($0) }.map { "note: " + $0 }
             + rule.penaltyLines(chosen.map(\.name), assignment)
         identity = try trainer.identity ?? trainer.description()
         var fresh = TrainingState(
@@ -245,31 +245,11 @@ struct StochasticTraining<P: Problem> {
         ) { trial in
             var all = parameters
             for (position, tensor) in zip(positions, trial) { all[position] = tensor }
-            var total = 0.0
-            var sums: [Tensor] = []
-            // Every row counts the same, whatever the size of its batch.
-            let rows = batches.map { problem.weight(of: $0) }
-            let largest = rows.max() ?? 1
-            let shares = rows.map { $0 / largest }
-            for (offset, batch) in batches.enumerated() {
-                Runtime.seed(Self.mix(trainer.seed, UInt64(first + offset)))
-                network.parameters = network.parameters.replacing(all)
-                let found = try gradients(&network, batch)
-                network.parameters = network.parameters.replacing(parameters.map { _ in nothing })
-                total += found.value.scalar * shares[offset]
-                if sums.isEmpty {
-                    sums = found.gradients
-                    if shares[offset] != 1 { for index in sums.indices { sums[index].scale(by: shares[offset]) } }
-                } else {
-                    for index in sums.indices { sums[index].add(found.gradients[index], scaledBy: shares[offset]) }
-                }
-            }
-            let whole = shares.reduce(0, +)
-            if batches.count > 1 { for index in sums.indices { sums[index].scale(by: 1 / whole) } }
+            let found = try Self.summed(problem, trainer, &network, batches, first, at: all)
             // Running statistics are those of the parameters that the step started from, not of trial points.
             if let settled { network.buffers = settled } else { settled = network.buffers }
-            if !total.isFinite { norms = zip(positions, sums).map { (names[$0], $1.norm) } }
-            return (total / whole, sums)
+            if !found.loss.isFinite { norms = zip(positions, found.gradients).map { (names[$0], $1.norm) } }
+            return found
         }
         for (position, tensor) in zip(positions, moving) { parameters[position] = tensor }
         network.parameters = network.parameters.replacing(parameters)
@@ -287,9 +267,36 @@ struct StochasticTraining<P: Problem> {
         return random.next() >> 1
     }
 
-    private func gradients(_ network: inout Network, _ batch: P.Batch) throws -> Differential {
+    /// Mean loss and gradients over the rows of some batches; the network is left without parameters.
+    private static func summed(
+        _ problem: P, _ trainer: Trainer<P>, _ network: inout Network, _ batches: [P.Batch], _ first: Int,
+        at parameters: [Tensor]
+    ) throws -> (loss: Double, gradients: [Tensor]) {
         let type: DType? = trainer.precision == .mixed ? .bfloat16 : nil
-        return try network.lossAndGradients(castTo: type, trained: trainer.trained) { try problem.loss(batch, $0) }
+        var total = 0.0
+        var sums: [Tensor] = []
+        // Every row counts the same, whatever the size of its batch.
+        let rows = batches.map { problem.weight(of: $0) }
+        let largest = rows.max() ?? 1
+        let shares = rows.map { $0 / largest }
+        for (offset, batch) in batches.enumerated() {
+            Runtime.seed(mix(trainer.seed, UInt64(first + offset)))
+            network.parameters = network.parameters.replacing(parameters)
+            let found = try network.lossAndGradients(castTo: type, trained: trainer.trained) {
+                try problem.loss(batch, $0)
+            }
+            network.parameters = network.parameters.replacing(parameters.map { _ in nothing })
+            total += found.value.scalar * shares[offset]
+            if sums.isEmpty {
+                sums = found.gradients
+                if shares[offset] != 1 { for index in sums.indices { sums[index].scale(by: shares[offset]) } }
+            } else {
+                for index in sums.indices { sums[index].add(found.gradients[index], scaledBy: shares[offset]) }
+            }
+        }
+        let whole = shares.reduce(0, +)
+        if batches.count > 1 { for index in sums.indices { sums[index].scale(by: 1 / whole) } }
+        return (total / whole, sums)
     }
 
     private static func products(

@@ -69,6 +69,8 @@ public struct SupervisedProblem: DatasetProblem {
     public var outputs: Int { facts.outputs }
     /// The data's hash.
     public let fingerprint: String
+    /// Batch, loss, and what the rows were made with.
+    public let identity: String
 
     /// Makes the problem of some data.
     ///
@@ -86,6 +88,7 @@ public struct SupervisedProblem: DatasetProblem {
         normalisation: TrainingSettings.Normalisation? = nil, augmentation: Augmentation = Augmentation(),
         precision: TrainingSettings.Precision = .float32, seed: UInt64 = 0, device: Device = .cpu
     ) throws {
+        try Self.check(batch: batch, validation: validation, normalisation)
         let all = data.train
         let loss = loss ?? Self.defaultLoss(data)
         try Self.check(loss, data)
@@ -109,6 +112,9 @@ public struct SupervisedProblem: DatasetProblem {
         )
         dataNotices = all.notices + standardiser.notices
         fingerprint = all.hash
+        identity =
+            "batch \(batch), \(facts.loss), validation \(validation), \(augmentation), seed \(seed), \(precision), "
+            + (normalisation.map { "\($0.mean) \($0.scale)" } ?? "measured")
         loader = try BatchLoader(
             x: train.x, y: train.y, input: facts.input,
             settings: BatchSettings(size: batch, augmentation: augmentation, seed: seed))
@@ -118,6 +124,8 @@ public struct SupervisedProblem: DatasetProblem {
 
     /// Batches of a pass over the training rows; the last may be smaller.
     public var batchesPerEpoch: Int { loader.batchesPerEpoch }
+    /// That of its rows.
+    public var place: (dtype: DType, device: Device)? { (train.x.dtype, train.x.device) }
     /// Training rows.
     public var rows: Int? { train.count }
     /// What was decided while the data were read and cut into batches.
@@ -176,6 +184,9 @@ public struct SupervisedProblem: DatasetProblem {
     /// - Throws: `TraceError` for a module whose calls depend on its input in another way than by the number of rows, and
     ///   for one that makes calls that a file may not make.
     public func model(_ network: Network) throws -> NetworkModel {
+        var network = network
+        network.parameters = network.parameters.map { $0.to(device: .cpu) }
+        network.buffers = network.buffers.map { $0.to(device: .cpu) }
         let traced = try Program.tracing(network, input: input)
         try traced.program.checkCalls()
         return NetworkModel(
@@ -184,6 +195,18 @@ public struct SupervisedProblem: DatasetProblem {
     }
 
     // MARK: Set-up
+
+    private static func check(
+        batch: Int, validation: Double, _ normalisation: TrainingSettings.Normalisation?
+    ) throws {
+        func require(_ holds: Bool, _ name: String, _ value: Any, _ range: String) throws {
+            if !holds { throw SettingError(name, "is \(value), but must be \(range)") }
+        }
+        try require((1...1_000_000_000).contains(batch), "batch", batch, "a whole number ≥ 1")
+        try require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
+        let scale = normalisation?.scale ?? 1
+        try require(scale > 0 && scale.isFinite, "normalisation.scale", scale, "a number > 0")
+    }
 
     private static func defaultLoss(_ data: LoadedData) -> any TrainingLoss {
         guard data.task == .classification else { return MeanSquaredError() }

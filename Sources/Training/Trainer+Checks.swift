@@ -18,6 +18,11 @@ extension Trainer {
         try require(interval > 0 && interval <= 1e6, "evaluationInterval", interval, "above 0, at most 1000000")
         let batches = problem.batchesPerEpoch
         try require((1...1_000_000_000).contains(batches), "batchesPerEpoch", batches, "a whole number ≥ 1")
+        let dtype: DType = precision == .float64 ? .float64 : .float32
+        if let place = problem.place, place.dtype != dtype || place.device != device {
+            throw SettingError(
+                "problem", "is made for \(place.dtype) on \(place.device), but the trainer has \(dtype) on \(device)")
+        }
         for value in configured { if let fault = try value.fault() { throw fault } }
     }
 
@@ -55,13 +60,15 @@ extension Trainer {
         return Network(module, seed: seed, dtype: dtype, device: device)
     }
 
-    /// Everything that must be the same where a run goes on, but for the time limit.
+    /// Everything that must be the same where a run goes on, but for the time limit. Of the module its kind and, in the
+    /// file, its parameters: sizes that make no parameter, as a share of units that are dropped, are not compared.
     func description() throws -> String {
-        var lines = ["\(type(of: module)) on \(P.self)"]
+        var lines = ["\(type(of: module)) on \(P.self) \(problem.identity)"]
         for group in rule.groups {
             var parts = [group.optimizer as any Configurable] + group.before + group.after
             if let penalty = group.regularisation?.penalty { parts.append(penalty) }
-            lines.append(try group.name + ": " + parts.map { try $0.text() }.joined(separator: " "))
+            let goal = group.target.map { " for \($0)" } ?? ""
+            lines.append(try group.name + ": " + parts.map { try $0.text() }.joined(separator: " ") + goal)
         }
         lines += try (rule.before + [schedule] as [any Configurable] + rule.after).map { try $0.text() }
         lines.append(

@@ -48,7 +48,7 @@ public struct Trainer<P: Problem> {
     public var seed: UInt64 = 0
     /// Where it runs.
     public var device = Device.cpu
-    /// Tells this run from others: a checkpoint of another is refused. Made of all of the above unless given.
+    /// Tells this run from others: a checkpoint of another is refused. Made of what is above unless given.
     var identity: String?
 
     /// Creates a trainer of ten epochs in single precision.

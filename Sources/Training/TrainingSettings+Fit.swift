@@ -42,6 +42,10 @@ extension TrainingSettings {
             let named = NamedRun(settings: self, architecture: architecture, data: data, facts: problem.facts)
             return try named.execute(problem, schedule, device, watch, checkpoint, observe)
         }
+        guard loss?.name != ReconstructionProblem.lossName else {
+            throw SettingError(
+                "loss", "'\(ReconstructionProblem.lossName)' is for networks that learn from their inputs alone")
+        }
         let problem = try watch.measure("setup") {
             try SupervisedProblem(
                 data, loss: loss.map { try TrainingLossCatalogue.make($0) }, batch: batch, validation: validation,

@@ -82,6 +82,19 @@ struct UpdateRuleTests {
         #expect(numbers(try stepped(UpdateRule(groups: [weights, own])).0) == [3, -2, 3])
         weights.optimizer = Diagonal()
         #expect(numbers(try stepped(UpdateRule(groups: [weights, own])).0) == [1, 1, 3])
+        // Every group's products are taken where the step started.
+        var places: [[Double]] = []
+        let rule2 = UpdateRule(groups: [weights, own])
+        let assignment = try rule2.assignment(infos.map(\.name), shapes)
+        var (moved, state2) = (Self.start, rule2.initialState(assignment))
+        _ = try rule2.informed(of: infos, assignment: assignment).step(
+            &moved, state: &state2, rate: { $0 },
+            products: { at, vectors in
+                places.append(at.flatMap { $0.doubles() })
+                return zip(vectors, Self.scales).map { $0 * $1 }
+            }
+        ) { Self.evaluate($0) }
+        #expect(places == [numbers(Self.start), numbers(Self.start)])
         // The generator goes on where it was, and is none of the engine's.
         var (copy, other) = (state.optimizers[0], OptimizerState())
         let drawn = copy.draw { [$0.next(), $0.next()] }

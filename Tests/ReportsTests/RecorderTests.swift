@@ -39,7 +39,7 @@ struct RecorderTests {
         observe: (TrainerEvent) -> Directive = { _ in .proceed }
     ) throws -> (network: Network, report: TrainingReport) {
         try Engine.exclusively {
-            try trainer.run(in: folder, resumes: resumes, restarts: restarts, checkpointSeconds: 0, observe: observe)
+            try trainer.run(in: folder, resume: resumes, restart: restarts, checkpointSeconds: 0, observe: observe)
         }
     }
 
@@ -112,6 +112,8 @@ struct RecorderTests {
         let outputs = try model.outputs(test.features)
         let direct = network(try trainer.problem.standardised(test.features))
         #expect((outputs - direct).absolute().max().scalar < 1e-6)
+        let best = try loadModel(folder + "/best.safetensors")
+        #expect(best.classNames == model.classNames)
         let any = try loadModel(folder + "/model.safetensors")
         #expect(try any.outputs(test.features).doubles() == outputs.doubles() && any.task == .classification)
         let hits = zip(outputs.doubles(), test.labels!).count { ($0 > 0) == ($1 == 1) }

@@ -73,14 +73,19 @@ private struct Hutchinson: CurvatureOptimizer {
         _ parameters: inout [Tensor], gradients: [Tensor], state: inout OptimizerState, products: HessianProducts
     ) throws {
         state.begin(parameters, gradients)
-        let signs = state.draw { random in
-            parameters.map { p in
-                Tensor((0..<p.count).map { _ in random.uniform() < 0.5 ? Float(-1) : 1 }, shape: p.shape)
-            }
-        }
-        for (index, product) in try products(signs).enumerated() {
+        // Anew from its fifth step on: a state may draw later than the first steps show.
+        let isLate = state.step >= 5
+        let signs = parameters.map { Tensor.full($0.shape, 1) }
+        let drawn =
+            isLate
+            ? state.draw { random in
+                parameters.map { p in
+                    Tensor((0..<p.count).map { _ in random.uniform() < 0.5 ? Float(-1) : 1 }, shape: p.shape)
+                }
+            } : signs
+        for (index, product) in try products(drawn).enumerated() {
             let last = state.slots[index].take("diagonal", Tensor.zeros(like: parameters[index]))
-            let diagonal = last * 0.9 + (product * signs[index]).absolute() * 0.1
+            let diagonal = last * 0.9 + (product * drawn[index]).absolute() * 0.1
             parameters[index] = parameters[index] - gradients[index] / (diagonal + 10) * lr
             state.slots[index].tensors["diagonal"] = diagonal
         }
@@ -203,7 +208,7 @@ struct ProblemTests {
         let scratch = try Scratch()
         let path = scratch.path("c.safetensors")
         _ = try run(made()) { event in
-            guard event.batches >= 6 else { return .proceed }
+            guard event.batches >= 14 else { return .proceed }
             try? event.writeCheckpoint(path)
             return .stop
         }
@@ -295,6 +300,30 @@ struct ProblemTests {
         var trainer = Trainer(module: module, problem: problem, rule: rule, schedule: CosineSchedule())
         (trainer.epochs, trainer.seed) = (2, 5)
         let (network, report) = try Engine.exclusively { try trainer.run() }
+        // What makes batches and rows is part of the run.
+        let scratch = try Scratch()
+        let path = scratch.path("c.safetensors")
+        _ = try Engine.exclusively {
+            try trainer.run { event in
+                try? event.writeCheckpoint(path)
+                return event.batches < 3 ? .proceed : .stop
+            }
+        }
+        for other in [
+            try SupervisedProblem(data, batch: 32, validation: 0.1, seed: 5),
+            try SupervisedProblem(data, batch: 64, seed: 5),
+            try SupervisedProblem(data, batch: 64, validation: 0.1, seed: 6),
+        ] {
+            var changed = trainer
+            changed.problem = other
+            #expect(
+                fault { _ = try Engine.exclusively { try changed.run(resumingFrom: path) } }.contains("other settings"))
+        }
+        trainer.precision = .float64
+        #expect(fault { _ = try trainer.run() }.contains("is made for float32"))
+        for (size, share) in [(0, 0.1), (64, 1.5), (.max, 0), (64, -.infinity)] {
+            #expect(throws: SettingError.self) { try SupervisedProblem(data, batch: size, validation: share) }
+        }
         #expect(network.parameters.bits == named.model.network.parameters.bits)
         #expect(report.testScore == named.report.testScore && report.trainLoss == named.report.trainLoss)
         #expect(report.rows == named.report.rows && report.bestScore == named.report.bestScore)

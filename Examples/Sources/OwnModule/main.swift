@@ -38,7 +38,7 @@ let folder = FileManager.default.temporaryDirectory.path + "/descent-own-module"
 let network = Sequential(GatedLinear(3, 32), Linear(32, 2), GatedLinear(2, 32), Linear(32, 3))
 var trainer = Trainer(module: network, problem: Compression(), rule: UpdateRule(AdamW()), schedule: CosineSchedule())
 trainer.epochs = 20
-let (_, report) = try trainer.run(in: folder + "/curve", restarts: true) { event in
+let (_, report) = try trainer.run(in: folder + "/curve", restart: true) { event in
     if let loss = event.point?.trainLoss { print("epoch \(event.evaluations): loss \(loss)") }
     return .proceed
 }
@@ -53,7 +53,7 @@ var classifier = Trainer(
     module: Sequential(GatedLinear(2, 32), GatedLinear(32, 32), Linear(32, problem.outputs)), problem: problem,
     rule: UpdateRule(optimizer), schedule: CosineSchedule())
 classifier.epochs = 15
-let scores = try classifier.run(in: folder + "/spirals", restarts: true).report
+let scores = try classifier.run(in: folder + "/spirals", restart: true).report
 print("spirals: test accuracy \(scores.testScore ?? 0)")
 let model = try NetworkModel.load(folder + "/spirals/model.safetensors")
 let smaller = try model.shrunk(comparedOn: data.train.features).report

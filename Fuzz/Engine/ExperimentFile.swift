@@ -1,1 +1,0 @@
-../../Sources/descent-cli/ExperimentFile.swift
