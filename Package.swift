@@ -48,7 +48,7 @@ let package = Package(
             ],
             linkerSettings: torchLinkerSettings),
         .target(name: "CKernels"),
-        library("Torch", ["CTorch"]),
+        library("Torch", ["CTorch", "Interchange"]),
         library("Interchange"),
         library("RunLog"),
         library("Plots"),
@@ -56,18 +56,17 @@ let package = Package(
         library("Solvers", ["Torch"]),
         library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
         library("Settings"),
-        library("TensorFiles", ["Torch", "Interchange"]),
         library("Optimizers", ["CKernels", "Torch", "Settings", "Proximal"]),
-        library("Networks", ["Torch", "Settings", "Interchange", "TensorFiles"]),
+        library("Networks", ["Torch", "Settings", "Interchange"]),
         library("Structure", ["Torch", "Proximal", "Networks"]),
-        library("Datasets", ["Torch", "Interchange", "TensorFiles"]),
+        library("Datasets", ["Torch", "Interchange"]),
         library(
             "Estimators",
-            ["Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "ConvexNetworks", "Datasets"]),
+            ["Torch", "Interchange", "RunLog", "Proximal", "ConvexNetworks", "Datasets"]),
         library(
             "Training",
             [
-                "Torch", "Interchange", "TensorFiles", "RunLog", "Settings", "Proximal", "ConvexNetworks", "Optimizers",
+                "Torch", "Interchange", "RunLog", "Settings", "Proximal", "ConvexNetworks", "Optimizers",
                 "Networks", "Structure", "Datasets", "Estimators",
             ]),
         library(
@@ -85,7 +84,7 @@ let package = Package(
         library(
             "DescentCommands",
             [
-                "Torch", "Interchange", "TensorFiles", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings",
+                "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings",
                 "Optimizers", "Networks", "Structure", "Datasets", "Estimators", "Training", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
@@ -145,7 +144,7 @@ if Context.environment["DESCENT_FUZZ"] != nil {
         .executableTarget(
             name: "fuzz-engine",
             dependencies: [
-                "Torch", "Interchange", "TensorFiles", "RunLog", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
+                "Torch", "Interchange", "RunLog", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
                 "Networks", "Structure", "Datasets", "Estimators", "Training", "DescentCommands",
                 .product(name: "Yams", package: "Yams"),
             ],

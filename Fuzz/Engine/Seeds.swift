@@ -8,7 +8,6 @@ import Proximal
 import RunLog
 import Settings
 import Structure
-import TensorFiles
 import Torch
 
 @testable import Estimators

@@ -1,5 +1,4 @@
 import Interchange
-import TensorFiles
 import Torch
 
 /// The features of a file of arrays: n × d, or n × h × w for images.

@@ -9,7 +9,6 @@ import Plots
 import Reports
 import Proximal
 import Structure
-import TensorFiles
 import Torch
 import Training
 

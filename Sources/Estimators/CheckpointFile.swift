@@ -1,7 +1,6 @@
 import ConvexNetworks
 import Foundation
 import Interchange
-import TensorFiles
 import Torch
 
 /// Reads and writes the checkpoint of an interrupted run: one safetensors file, replaced atomically.

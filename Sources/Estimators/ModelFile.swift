@@ -2,7 +2,6 @@ import ConvexNetworks
 import Datasets
 import Foundation
 import Interchange
-import TensorFiles
 import Torch
 
 extension TrainedModel {

@@ -1,5 +1,4 @@
 import Interchange
-import TensorFiles
 import Torch
 
 /// Parameters that a file does not hold as the network needs them.

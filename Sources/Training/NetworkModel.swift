@@ -5,7 +5,6 @@ import Interchange
 import Networks
 import Settings
 import Structure
-import TensorFiles
 import Torch
 
 /// A trained network with everything needed to apply it to raw data.

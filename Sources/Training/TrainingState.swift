@@ -2,7 +2,6 @@ import Foundation
 import Interchange
 import Networks
 import Optimizers
-import TensorFiles
 import Torch
 
 /// Everything that a run is: written to a checkpoint and read back, it goes on as if nothing had happened.

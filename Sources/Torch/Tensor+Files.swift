@@ -1,5 +1,4 @@
 import Interchange
-import Torch
 
 extension DType {
     /// The engine's type of a file's elements.
