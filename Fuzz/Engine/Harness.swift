@@ -86,7 +86,7 @@ enum Harness {
 
     private static func model(_ bytes: [UInt8]) {
         let seed = Seeds.models[Int(bytes.first ?? 0) / 16 % Seeds.models.count]
-        guard let made = try? TrainedModel.load(file(bytes, seed, key: "descent"), path: path) else { return }
+        guard let made = try? ConvexModel.load(file(bytes, seed, key: "descent"), path: path) else { return }
         guard made.inputColumns < 10_000 else { return }
         _ = try? made.outputs(Tensor.full([3, made.inputColumns], 0.5))
     }

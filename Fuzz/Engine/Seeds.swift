@@ -77,7 +77,7 @@ enum Seeds {
             var options = FitOptions()
             (options.penalty, options.patterns, options.convex.formulation) = (.fixed(0.1), .sampled(4), formulation)
             options.convex.maxIterations = 5
-            let model = try ModelTrainer(options: options).fit(data(task, columns: 4)).model
+            let model = try ConvexTrainer(options: options).fit(data(task, columns: 4)).model
             return try scratch { path in
                 try model.save(to: path)
                 return try SafeTensors.read(path)
@@ -134,7 +134,7 @@ enum Seeds {
             checkpoint = event.checkpoint ?? checkpoint
             return checkpoint == nil ? .proceed : .stop
         }
-        let whole = TrainingCheckpoint(
+        let whole = ConvexRunCheckpoint(
             fit: checkpoint!, penalty: 0.1, penaltyChoice: "given", patterns: 3, phases: [:], history: [])
         let file = try scratch { path in
             try CheckpointFile.write(whole, arguments: ["fit"], dataHash: "", to: path)

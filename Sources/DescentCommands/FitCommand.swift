@@ -42,7 +42,7 @@ struct FitCommand: ParsableCommand {
         let folder = try RunFolder(path: running.out ?? "runs/" + RunFolder.safeName(loaded.train.name))
         var isFitted = false
         defer { if !isFitted { folder.discardIfNew() } }
-        let trainer = ModelTrainer(options: options)
+        let trainer = ConvexTrainer(options: options)
         let estimate = trainer.estimatedBytes(loaded)
         if !isQuiet { announce(loaded, options, estimate) }
         let resume = running.resume ? try folder.readCheckpoint(loaded.train.hash, options.device, arguments) : nil
@@ -52,7 +52,7 @@ struct FitCommand: ParsableCommand {
         var metrics: MetricsLog?
         var failure: (any Error)?
         var lastCheckpoint = Date()
-        var latest: TrainingCheckpoint?
+        var latest: ConvexRunCheckpoint?
         var (trained, report) = try trainer.fit(loaded, resume: resume) { event in
             do {
                 if metrics == nil { metrics = try begin(folder, resume) }
@@ -111,7 +111,7 @@ struct FitCommand: ParsableCommand {
     }
 
     /// Makes room in the folder and opens the log.
-    private func begin(_ folder: RunFolder, _ resume: TrainingCheckpoint?) throws -> MetricsLog {
+    private func begin(_ folder: RunFolder, _ resume: ConvexRunCheckpoint?) throws -> MetricsLog {
         try folder.begin(isResumed: running.resume, command: RunOptions.command)
         guard let last = resume?.history.last else { return try folder.openMetrics() }
         // A line is of the time before the checkpoint, or is written again.

@@ -194,7 +194,7 @@ struct ModelOptions: ParsableArguments {
         } else if patterns == "network" {
             options.patterns = .network
         } else if patterns.hasPrefix("from:") {
-            let base = try TrainedModel.load(ModelPath.resolve(String(patterns.dropFirst(5))))
+            let base = try ConvexModel.load(ModelPath.resolve(String(patterns.dropFirst(5))))
             try checkPreparation(of: base)
             options.standardiser = base.standardiser
             options.hasBias = base.hasBias
@@ -207,7 +207,7 @@ struct ModelOptions: ParsableArguments {
     }
 
     /// A model's patterns only mean something on features prepared as the model's were.
-    private func checkPreparation(of base: TrainedModel) throws {
+    private func checkPreparation(of base: ConvexModel) throws {
         for (flag, isRefused) in [
             ("--no-bias", !bias && base.hasBias),
             ("--no-standardize", !standardize && base.standardiser.method != .none),

@@ -40,7 +40,7 @@ struct InspectCommand: ParsableCommand {
         guard !json else {
             return try Console.result(String(decoding: try JSONEncoder.report.encode(rows), as: UTF8.self) + "\n")
         }
-        if file.metadata["descent"] != nil { try describe(TrainedModel.load(path)) }
+        if file.metadata["descent"] != nil { try describe(ConvexModel.load(path)) }
         if file.metadata[NetworkModel.metadataKey] != nil { try describe(NetworkModel.load(path)) }
         let width = max(16, rows.map(\.name.count).max() ?? 0)
         for row in rows { try Console.line(row.line(width)) }
@@ -54,7 +54,7 @@ struct InspectCommand: ParsableCommand {
         for (name, value) in model.facts.sorted(by: { $0.key < $1.key }) { try Console.line("\(name): \(value)") }
     }
 
-    private func describe(_ model: TrainedModel) throws {
+    private func describe(_ model: ConvexModel) throws {
         let kind = model.network.formulation == .relu ? "two-layer ReLU network" : "two-layer gated ReLU network"
         try Console.line("\(kind), \(model.task.rawValue), \(model.loss) loss")
         try Console.line(

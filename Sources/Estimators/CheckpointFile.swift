@@ -13,7 +13,7 @@ public enum CheckpointFile {
         var penaltyChoice: String
         var patterns: Int
         var phases: [String: Double]
-        var history: [HistoryPoint]
+        var history: [ConvexRunPoint]
         var round: Int
         var rho: Double
         var iteration: Int
@@ -31,7 +31,7 @@ public enum CheckpointFile {
     /// What a checkpoint file holds.
     public struct Contents {
         /// The state to resume from.
-        public var checkpoint: TrainingCheckpoint
+        public var checkpoint: ConvexRunCheckpoint
         /// The arguments of the run that wrote it.
         public var arguments: [String]
         /// Hash of the training data of that run.
@@ -42,7 +42,7 @@ public enum CheckpointFile {
     ///
     /// - Throws: `InterchangeError` when the file cannot be written; an older checkpoint then stays as it was.
     public static func write(
-        _ checkpoint: TrainingCheckpoint, arguments: [String], dataHash: String, to path: String
+        _ checkpoint: ConvexRunCheckpoint, arguments: [String], dataHash: String, to path: String
     ) throws {
         let fit = checkpoint.fit
         let state = fit.state
@@ -120,7 +120,7 @@ public enum CheckpointFile {
             directions: file["directions"] == nil ? nil : try tensor("directions"), state: state, round: header.round,
             initial: initial)
         return Contents(
-            checkpoint: TrainingCheckpoint(
+            checkpoint: ConvexRunCheckpoint(
                 fit: fit, penalty: header.penalty, penaltyChoice: header.penaltyChoice, patterns: header.patterns,
                 phases: header.phases, history: header.history),
             arguments: header.arguments, dataHash: header.dataHash)

@@ -6,7 +6,7 @@ import Torch
 /// A fitted model with the report of its fit.
 public struct FittedModel: Sendable {
     /// The model.
-    public var model: TrainedModel
+    public var model: ConvexModel
     /// The numbers of the fit, the certificate among them.
     public var report: FitReport
 
@@ -41,10 +41,10 @@ public struct ConvexClassifier: Sendable {
     /// - Throws: `DataError` for shapes, labels or values that cannot be used; `TorchError` when the engine fails.
     public func fit(
         _ features: Tensor, _ labels: [Int], classNames: [String]? = nil,
-        test: (features: Tensor, classes: [Int])? = nil, observe: (TrainingEvent) -> Directive = { _ in .proceed }
+        test: (features: Tensor, classes: [Int])? = nil, observe: (ConvexRunEvent) -> Directive = { _ in .proceed }
     ) throws -> FittedModel {
         let data = try LoadedData(features, classes: labels, classNames: classNames, test: test)
-        let (model, report) = try ModelTrainer(options: options).fit(data, observe: observe)
+        let (model, report) = try ConvexTrainer(options: options).fit(data, observe: observe)
         return FittedModel(model: model, report: report)
     }
 }
@@ -68,10 +68,10 @@ public struct ConvexRegressor: Sendable {
     /// - Throws: `DataError` for shapes or values that cannot be used; `TorchError` when the engine fails.
     public func fit(
         _ features: Tensor, _ targets: Tensor, test: (features: Tensor, targets: Tensor)? = nil,
-        observe: (TrainingEvent) -> Directive = { _ in .proceed }
+        observe: (ConvexRunEvent) -> Directive = { _ in .proceed }
     ) throws -> FittedModel {
         let data = try LoadedData(features, targets: targets, test: test)
-        let (model, report) = try ModelTrainer(options: options).fit(data, observe: observe)
+        let (model, report) = try ConvexTrainer(options: options).fit(data, observe: observe)
         return FittedModel(model: model, report: report)
     }
 }

@@ -198,11 +198,11 @@ public struct FitReport: Sendable, Codable {
     /// What the penalty search tried.
     public var path: [PathPoint]
     /// Objective, gap and scores against time.
-    public var history: [HistoryPoint]
+    public var history: [ConvexRunPoint]
 }
 
 /// One line of a run's history.
-public struct HistoryPoint: Sendable, Codable, Equatable {
+public struct ConvexRunPoint: Sendable, Codable, Equatable {
     /// Phase of the run.
     public var phase: String
     /// Iteration in the phase.

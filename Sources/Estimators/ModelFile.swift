@@ -4,7 +4,7 @@ import Foundation
 import Interchange
 import Torch
 
-extension TrainedModel {
+extension ConvexModel {
     /// Everything of a model that is not a tensor.
     private struct Header: Codable {
         /// 2: regression outputs are in units of `outputScale` around `outputMean`; 1: in those of the targets.
@@ -108,10 +108,10 @@ extension TrainedModel {
     /// Reads a file that `save(to:)` wrote.
     ///
     /// - Throws: `InterchangeError` when the file is damaged or is not a Descent model.
-    public static func load(_ path: String) throws -> TrainedModel { try load(SafeTensors.read(path), path: path) }
+    public static func load(_ path: String) throws -> ConvexModel { try load(SafeTensors.read(path), path: path) }
 
     /// Reads the content of a model file; `path` is named in errors.
-    static func load(_ file: SafeTensorsFile, path: String) throws -> TrainedModel {
+    static func load(_ file: SafeTensorsFile, path: String) throws -> ConvexModel {
         guard let text = file.metadata["descent"] else {
             throw InterchangeError(
                 path: path, problem: "is a safetensors file, but not a Descent model (no 'descent' metadata)",
@@ -155,7 +155,7 @@ extension TrainedModel {
                 path: path, problem: "has metadata that do not go together: scales that do not fit its outputs",
                 advice: "The file is damaged: train again")
         }
-        return TrainedModel(
+        return ConvexModel(
             network: network, standardiser: header.standardiser, hasBias: header.hasBias, task: header.task,
             classNames: header.classNames, targetNames: header.targetNames, outputMean: mean,
             outputScale: scale, featureNames: header.featureNames, encoding: header.encoding,

@@ -11,13 +11,13 @@ struct ReportBuilder {
     private let task: PredictionTask
 
     init(
-        options: FitOptions, data: LoadedData, rows: Int, model: TrainedModel, result: FitResult, loss: any Loss,
+        options: FitOptions, data: LoadedData, rows: Int, model: ConvexModel, result: FitResult, loss: any Loss,
         dtype: DType
     ) {
         task = data.task
         let solution = result.solution
         let certificate = solution.certificate
-        let trainer = ModelTrainer(options: options)
+        let trainer = ConvexTrainer(options: options)
         let columns = model.inputColumns
         report = FitReport(
             task: data.task, formulation: options.convex.formulation, loss: type(of: loss).name,
@@ -63,7 +63,7 @@ struct ReportBuilder {
     }
 
     mutating func fillRun(
-        watch: Stopwatch, notices: [String], history: [HistoryPoint], path: [PathPoint], choice: String
+        watch: Stopwatch, notices: [String], history: [ConvexRunPoint], path: [PathPoint], choice: String
     ) {
         report.seconds = watch.seconds
         report.secondsByPhase = watch.phases

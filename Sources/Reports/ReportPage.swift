@@ -7,11 +7,11 @@ import Torch
 
 /// The HTML page of a run.
 package struct ReportPage {
-    package let model: TrainedModel
+    package let model: ConvexModel
     package let report: FitReport
     package let data: LoadedData
 
-    package init(model: TrainedModel, report: FitReport, data: LoadedData) {
+    package init(model: ConvexModel, report: FitReport, data: LoadedData) {
         (self.model, self.report, self.data) = (model, report, data)
     }
 

@@ -130,7 +130,7 @@ package struct RunFolder {
 
     package func readCheckpoint(
         _ dataHash: String, _ device: Device, _ arguments: [String]
-    ) throws -> TrainingCheckpoint {
+    ) throws -> ConvexRunCheckpoint {
         guard FileManager.default.fileExists(atPath: checkpointPath) else {
             throw DataError(
                 subject: path, problem: "holds no checkpoint to resume",
@@ -151,7 +151,7 @@ package struct RunFolder {
         return contents.checkpoint
     }
 
-    package func writeCheckpoint(_ checkpoint: TrainingCheckpoint, _ dataHash: String, _ arguments: [String]) throws {
+    package func writeCheckpoint(_ checkpoint: ConvexRunCheckpoint, _ dataHash: String, _ arguments: [String]) throws {
         try FileManager.default.createDirectory(atPath: path + "/checkpoint", withIntermediateDirectories: true)
         try CheckpointFile.write(checkpoint, arguments: arguments, dataHash: dataHash, to: checkpointPath)
     }
@@ -249,7 +249,7 @@ package struct RunFolder {
         try AtomicFile.write(Array(page.utf8), to: path + "/comparison.html")
     }
 
-    package func writeResults(model: TrainedModel, report: FitReport, data: LoadedData) throws {
+    package func writeResults(model: ConvexModel, report: FitReport, data: LoadedData) throws {
         let numbers = [UInt8](try JSONEncoder.report.encode(report))
         let page = try ReportPage(model: model, report: report, data: data).render()
         try model.save(to: path + "/model.safetensors")

@@ -25,7 +25,7 @@ public protocol PredictiveModel: Sendable {
     func save(to path: String) throws
 }
 
-extension TrainedModel: PredictiveModel {}
+extension ConvexModel: PredictiveModel {}
 extension NetworkModel: PredictiveModel {}
 
 /// Reads a model file, of a convex fit or of a network.
@@ -35,5 +35,5 @@ extension NetworkModel: PredictiveModel {}
 public func loadModel(_ path: String) throws -> any PredictiveModel {
     let file = try SafeTensors.read(path)
     return file.metadata[NetworkModel.metadataKey] == nil
-        ? try TrainedModel.load(path) : try NetworkModel.load(file, path: path)
+        ? try ConvexModel.load(path) : try NetworkModel.load(file, path: path)
 }

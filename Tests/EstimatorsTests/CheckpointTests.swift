@@ -43,7 +43,7 @@ struct CheckpointTests {
         let whole = try trained(options, data)
         for stop in [1, 6] {
             var events = 0
-            var last: TrainingCheckpoint?
+            var last: ConvexRunCheckpoint?
             let cut = try trained(options, data) { event in
                 guard let checkpoint = event.checkpoint else { return .proceed }
                 last = checkpoint
@@ -69,7 +69,7 @@ struct CheckpointTests {
     @Test("A run that goes on with nothing left to do says nothing of cones that it did not look at")
     func nothingLeft() throws {
         let data = Problem(rows: 60, seed: 34).data(.classification)
-        var (options, last) = (FitOptions.small(.sampled(12)), TrainingCheckpoint?.none)
+        var (options, last) = (FitOptions.small(.sampled(12)), ConvexRunCheckpoint?.none)
         let cut = try trained(options, data) { event in
             last = event.checkpoint ?? last
             return last == nil ? .proceed : .stop
@@ -99,7 +99,7 @@ struct CheckpointTests {
     @Test("Files that are no checkpoint, or lack a part, are refused")
     func damaged() throws {
         let data = Problem(rows: 60, seed: 32).data(.classification)
-        var last: TrainingCheckpoint?
+        var last: ConvexRunCheckpoint?
         let model = try trained(.small(), data) { event in
             last = event.checkpoint ?? last
             return .proceed

@@ -27,14 +27,14 @@ struct ModelFileTests {
             var model = try trained(options, problem.data(task)).model
             model.facts = ["seed": "0"]
             try model.save(to: scratch.path("m"))
-            let loaded = try TrainedModel.load(scratch.path("m"))
+            let loaded = try ConvexModel.load(scratch.path("m"))
             #expect(loaded.network.formulation == formulation && loaded.hasBias == hasBias)
             #expect(loaded.classNames == model.classNames && loaded.targetNames == model.targetNames)
             #expect(loaded.standardiser == model.standardiser && loaded.facts == model.facts)
             // The file holds float32.
             #expect(distance(try loaded.outputs(problem.features), try model.outputs(problem.features)) < 2e-6)
             try loaded.save(to: scratch.path("again"))
-            let again = try TrainedModel.load(scratch.path("again"))
+            let again = try ConvexModel.load(scratch.path("again"))
             #expect(distance(try again.outputs(problem.features), try loaded.outputs(problem.features)) == 0)
         }
     }
@@ -78,7 +78,7 @@ struct ModelFileTests {
         (header["outputMean"], header["outputScale"]) = (nil, nil)
         file.metadata["descent"] = String(decoding: try JSONSerialization.data(withJSONObject: header), as: UTF8.self)
         try SafeTensors.write(file, to: scratch.path("old"))
-        let old = try TrainedModel.load(scratch.path("old"))
+        let old = try ConvexModel.load(scratch.path("old"))
         #expect(distance(try old.outputs(problem.features), try model.outputs(problem.features)) < 1e-5)
     }
 
@@ -90,7 +90,7 @@ struct ModelFileTests {
         let fitted = try Engine.exclusively { try ConvexClassifier(options: .small()).fit(wide, problem.labels) }
         #expect(fitted.report.notices.count == 2)
         try fitted.save(to: scratch.path("m"))
-        let loaded = try TrainedModel.load(scratch.path("m"))
+        let loaded = try ConvexModel.load(scratch.path("m"))
         #expect(loaded.inputColumns == 5 && loaded.standardiser.keptColumns == [0, 1, 2])
         #expect(try loaded.predictedLabels(wide) == fitted.predict(wide))
         #expect(fault { _ = try loaded.outputs(problem.features) }.contains("trained on 5 columns, these data have 3"))
@@ -103,7 +103,7 @@ struct ModelFileTests {
         #expect(report.neurons == 0)
         #expect(report.termination == Termination.converged.rawValue)
         try model.save(to: scratch.path("m"))
-        let outputs = try TrainedModel.load(scratch.path("m")).outputs(problem.features)
+        let outputs = try ConvexModel.load(scratch.path("m")).outputs(problem.features)
         #expect(outputs.shape == [120, 3] && outputs.norm == 0)
     }
 
@@ -116,11 +116,11 @@ struct ModelFileTests {
         for name in names {
             let others = whole.tensors.filter { $0.name != name }
             try SafeTensors.write(SafeTensorsFile(tensors: others, metadata: whole.metadata), to: scratch.path("bad"))
-            #expect(fault { _ = try TrainedModel.load(scratch.path("bad")) }.hasPrefix(scratch.path("bad")))
+            #expect(fault { _ = try ConvexModel.load(scratch.path("bad")) }.hasPrefix(scratch.path("bad")))
             let odd = (name: name, array: ArrayData([Float](repeating: 1, count: 7), shape: [7, 1]))
             let changed = SafeTensorsFile(tensors: others + [odd], metadata: whole.metadata)
             try SafeTensors.write(changed, to: scratch.path("bad"))
-            #expect(fault { _ = try TrainedModel.load(scratch.path("bad")) }.hasPrefix(scratch.path("bad")), "\(name)")
+            #expect(fault { _ = try ConvexModel.load(scratch.path("bad")) }.hasPrefix(scratch.path("bad")), "\(name)")
         }
     }
 }

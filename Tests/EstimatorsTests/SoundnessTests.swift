@@ -31,7 +31,7 @@ struct SoundnessTests {
         #expect(report.termination == reference.report.termination)
         let scratch = try Scratch()
         try model.save(to: scratch.path("m"))
-        let outputs = try TrainedModel.load(scratch.path("m")).outputs(data.train.features).doubles().map { $0 / unit }
+        let outputs = try ConvexModel.load(scratch.path("m")).outputs(data.train.features).doubles().map { $0 / unit }
         let known = try reference.model.outputs(data.train.features).doubles()
         #expect(zip(outputs, known).allSatisfy { abs($0 - $1) < 1e-3 })
         let (score, wanted) = (try model.score(data.train), try reference.model.score(scaled(0).data.train))
@@ -192,8 +192,8 @@ struct SoundnessTests {
         #expect(truncate(path, off_t(4 * rows * columns)) == 0)
         var data = Problem(rows: rows, seed: 49).data(.regression)
         data.train.features = try Tensor(mapping: path, offset: 0, shape: [rows, columns], dtype: .float32)
-        #expect(ModelTrainer(options: .small()).memoryFault(data) == nil)
-        #expect(ModelTrainer(options: .small(.sampled(1 << 40))).memoryFault(data) != nil)
+        #expect(ConvexTrainer(options: .small()).memoryFault(data) == nil)
+        #expect(ConvexTrainer(options: .small(.sampled(1 << 40))).memoryFault(data) != nil)
     }
 
     @Test("A penalty that opens no pattern gives the network of zeros, in every formulation and sharing")
@@ -214,7 +214,7 @@ struct SoundnessTests {
 struct FitCheckpointDataTests {
     /// The first checkpoint of a run, as its file holds it.
     private func written(_ options: FitOptions, _ data: LoadedData, _ path: String) throws -> SafeTensorsFile {
-        var last: TrainingCheckpoint?
+        var last: ConvexRunCheckpoint?
         _ = try trained(options, data) { event in
             last = event.checkpoint ?? last
             return last == nil ? .proceed : .stop

@@ -62,10 +62,10 @@ extension FitOptions {
 
 /// Trains with the process's generator to itself.
 func trained(
-    _ options: FitOptions, _ data: LoadedData, resume: TrainingCheckpoint? = nil,
-    observe: (TrainingEvent) -> Directive = { _ in .proceed }
-) throws -> (model: TrainedModel, report: FitReport) {
-    try Engine.exclusively { try ModelTrainer(options: options).fit(data, resume: resume, observe: observe) }
+    _ options: FitOptions, _ data: LoadedData, resume: ConvexRunCheckpoint? = nil,
+    observe: (ConvexRunEvent) -> Directive = { _ in .proceed }
+) throws -> (model: ConvexModel, report: FitReport) {
+    try Engine.exclusively { try ConvexTrainer(options: options).fit(data, resume: resume, observe: observe) }
 }
 
 func fault(_ body: () throws -> Void) -> String {

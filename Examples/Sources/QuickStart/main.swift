@@ -38,7 +38,7 @@ print("test accuracy \(accuracy(predicted, test.labels))")
 // A safetensors file with PyTorch's names: layer1.weight, layer1.bias, layer2.weight, layer2.bias.
 let path = FileManager.default.temporaryDirectory.appendingPathComponent("moons.safetensors").path
 try fitted.save(to: path)
-let loaded = try TrainedModel.load(path)
+let loaded = try ConvexModel.load(path)
 let again = try loaded.predictedLabels(test.points)
 print("the loaded model agrees on \(zip(again, predicted).count { $0 == $1 }) of \(predicted.count) rows")
 try FileManager.default.removeItem(atPath: path)

@@ -4,7 +4,7 @@ import Interchange
 import Torch
 
 /// A trained network with everything needed to apply it to raw data.
-public struct TrainedModel: Sendable {
+public struct ConvexModel: Sendable {
     /// The network on standardised features with a trailing column of ones when `hasBias`.
     public var network: TwoLayerNetwork
     /// Standardisation of the raw features, fitted on the training rows.

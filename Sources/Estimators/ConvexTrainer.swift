@@ -6,15 +6,15 @@ import RunLog
 import Torch
 
 /// What a trainer reports while it runs.
-public struct TrainingEvent {
+public struct ConvexRunEvent {
     /// Where the run is, with scores where they were computed.
     public var progress: RunLog.Progress
     /// What a checkpoint must hold to go on, when the run can be interrupted here.
-    public var checkpoint: TrainingCheckpoint?
+    public var checkpoint: ConvexRunCheckpoint?
 }
 
 /// State of an interrupted training run.
-public struct TrainingCheckpoint: Sendable {
+public struct ConvexRunCheckpoint: Sendable {
     /// The solver's part.
     public var fit: FitCheckpoint
     /// The penalty that was chosen.
@@ -26,11 +26,11 @@ public struct TrainingCheckpoint: Sendable {
     /// Seconds spent so far, by phase.
     public var phases: [String: Double]
     /// History so far.
-    public var history: [HistoryPoint]
+    public var history: [ConvexRunPoint]
 }
 
 /// Trains a model on a dataset: standardisation, patterns, penalty, convex solve, certificate, scores.
-public struct ModelTrainer {
+public struct ConvexTrainer {
     /// What to do.
     public var options: FitOptions
 
@@ -41,9 +41,9 @@ public struct ModelTrainer {
     ///
     /// - Throws: `DataError` for data that cannot be used, `TorchError` when the engine fails.
     public func fit(
-        _ data: LoadedData, resume: TrainingCheckpoint? = nil,
-        observe: (TrainingEvent) -> Directive = { _ in .proceed }
-    ) throws -> (model: TrainedModel, report: FitReport) {
+        _ data: LoadedData, resume: ConvexRunCheckpoint? = nil,
+        observe: (ConvexRunEvent) -> Directive = { _ in .proceed }
+    ) throws -> (model: ConvexModel, report: FitReport) {
         if let fault = memoryFault(data) { throw fault }
         let run = try TrainingRun(options: options, data: data, resume: resume)
         return try run.execute(observe)
@@ -119,7 +119,7 @@ struct Sizes {
 private final class TrainingRun {
     let options: FitOptions
     let data: LoadedData
-    let resume: TrainingCheckpoint?
+    let resume: ConvexRunCheckpoint?
     let watch: Stopwatch
     let device: Device
     let standardiser: Standardiser
@@ -131,13 +131,13 @@ private final class TrainingRun {
     let heldX: Tensor?
     let testX: Tensor?
     var notices: [String]
-    var history: [HistoryPoint]
+    var history: [ConvexRunPoint]
     /// The training rows in the solver's coordinates.
     var x: Tensor { design.x }
     /// The penalty is not the one of an uninterrupted run, so a checkpoint must not fix it.
     var isSearchCut = false
 
-    init(options: FitOptions, data: LoadedData, resume: TrainingCheckpoint?) throws {
+    init(options: FitOptions, data: LoadedData, resume: ConvexRunCheckpoint?) throws {
         self.options = options
         self.data = data
         self.resume = resume
@@ -226,7 +226,7 @@ private final class TrainingRun {
         }
     }
 
-    func execute(_ observe: (TrainingEvent) -> Directive) throws -> (model: TrainedModel, report: FitReport) {
+    func execute(_ observe: (ConvexRunEvent) -> Directive) throws -> (model: ConvexModel, report: FitReport) {
         let sizes = Sizes(options: options, rows: train.count)
         let choice = try choosePenalty(sizes, observe)
         var settings = options.convex
@@ -240,11 +240,11 @@ private final class TrainingRun {
                 isSearchCut
                 ? nil
                 : event.checkpoint.map {
-                    TrainingCheckpoint(
+                    ConvexRunCheckpoint(
                         fit: $0, penalty: choice.penalty, penaltyChoice: choice.reason, patterns: choice.patterns,
                         phases: self.watch.phases, history: self.history)
                 }
-            return observe(TrainingEvent(progress: progress, checkpoint: checkpoint))
+            return observe(ConvexRunEvent(progress: progress, checkpoint: checkpoint))
         }
         notices += result.notices
         let model = try self.model(result.solution.network)
@@ -268,7 +268,7 @@ private final class TrainingRun {
     // MARK: Choices
 
     private func choosePenalty(
-        _ sizes: Sizes, _ observe: (TrainingEvent) -> Directive
+        _ sizes: Sizes, _ observe: (ConvexRunEvent) -> Directive
     ) throws -> PenaltySearch.Choice {
         if let resume {
             if case .fixed(let penalty) = options.penalty, penalty != resume.penalty {
@@ -300,7 +300,7 @@ private final class TrainingRun {
                 let progress = RunLog.Progress(
                     phase: "penalty", iteration: done, limit: total, seconds: watch.seconds)
                 let isLate = options.convex.timeLimit.map { watch.seconds > 0.6 * $0 } ?? false
-                let stops = observe(TrainingEvent(progress: progress)) == .stop || isLate
+                let stops = observe(ConvexRunEvent(progress: progress)) == .stop || isLate
                 if stops, done < total { isSearchCut = true }
                 return stops
             }
@@ -362,14 +362,14 @@ private final class TrainingRun {
             progress.testScore = testX.map { score(network, $0, data.test!) }
         }
         history.append(
-            HistoryPoint(
+            ConvexRunPoint(
                 phase: progress.phase, iteration: progress.iteration, seconds: progress.seconds,
                 objective: progress.objective, relativeGap: progress.relativeGap, trainScore: nil,
                 validationScore: progress.validationScore, testScore: progress.testScore))
         return progress
     }
 
-    private func model(_ network: TwoLayerNetwork) throws -> TrainedModel {
+    private func model(_ network: TwoLayerNetwork) throws -> ConvexModel {
         var copy = design.lifted(network)
         copy.hidden = copy.hidden.to(device: .cpu)
         copy.output = copy.output.to(device: .cpu)
@@ -383,7 +383,7 @@ private final class TrainingRun {
                     advice: "Rescale columns and targets, or standardise")
             }
         }
-        return TrainedModel(
+        return ConvexModel(
             network: copy, standardiser: standardiser, hasBias: options.hasBias, task: data.task,
             classNames: data.train.classNames, targetNames: data.train.targetNames, outputMean: targets.mean,
             outputScale: targets.scale, featureNames: data.train.featureNames, encoding: data.train.encoding,
