@@ -79,8 +79,8 @@ struct FitCommand: ParsableCommand {
         renderer.finish()
         trained.facts = Self.facts(report)
         report.advice = ErrorText.flags(report.advice)
-        let stopped: Set = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue]
-        if stopped.contains(report.termination), latest == nil, resume == nil {
+        let isCut = Self.cuts.contains(report.termination)
+        if isCut, latest == nil, resume == nil {
             // What a termination advises takes a checkpoint.
             report.advice = "The run was stopped before its first checkpoint: give it more time, or start it again."
         }
@@ -91,7 +91,7 @@ struct FitCommand: ParsableCommand {
             if let latest { try? folder.writeCheckpoint(latest, loaded.train.hash, arguments) }
             throw error
         }
-        if !stopped.contains(report.termination) {
+        if !isCut {
             folder.removeCheckpoint()
         } else if let latest {
             try folder.writeCheckpoint(latest, loaded.train.hash, arguments)
@@ -100,6 +100,14 @@ struct FitCommand: ParsableCommand {
             Console.note("note: stopped before penalty and patterns were found: run again without --resume")
         }
         try printResult(report, folder)
+        try end(report)
+    }
+
+    /// Terminations of a run that can go on.
+    private static let cuts: Set = [Termination.cancelled.rawValue, Termination.timeLimit.rawValue]
+
+    /// Ends the command with the status of the run.
+    private func end(_ report: FitReport) throws {
         if report.termination == Termination.nonFinite.rawValue {
             Console.note("descent: \(Termination.nonFinite.explanation) \(report.advice)")
             throw ExitStatus.diverged
