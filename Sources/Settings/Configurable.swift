@@ -58,4 +58,9 @@ public struct SettingError: Error, Equatable, CustomStringConvertible {
 
     /// One line.
     public var description: String { "\(subject): \(problem)" }
+
+    /// Throws where a setting has a value that it cannot have.
+    package static func require(_ holds: Bool, _ name: String, _ value: Any, _ range: String) throws(SettingError) {
+        if !holds { throw SettingError(name, "is \(value), but must be \(range)") }
+    }
 }

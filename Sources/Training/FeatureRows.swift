@@ -48,7 +48,8 @@ struct FeatureRows: Sendable {
     /// All rows at once.
     func all() throws -> Tensor { try made ?? standardised(raw) }
 
-    private func standardised(_ part: Tensor) throws -> Tensor {
+    /// Raw features as these are.
+    func standardised(_ part: Tensor) throws -> Tensor {
         try standardiser.apply(part, dtype: dtype).to(device: device)
     }
 

@@ -173,7 +173,7 @@ public struct SupervisedProblem: DatasetProblem {
     ///
     /// - Throws: `DataError` when the number of columns differs from the training data's.
     public func standardised(_ features: Tensor) throws -> Tensor {
-        try facts.standardiser.apply(features, dtype: train.x.dtype).to(device: train.x.device)
+        try train.x.standardised(features)
     }
 
     /// A network of any module with everything that raw data need: its file goes to `descent predict`, `shrink` and
@@ -199,13 +199,10 @@ public struct SupervisedProblem: DatasetProblem {
     private static func check(
         batch: Int, validation: Double, _ normalisation: TrainingSettings.Normalisation?
     ) throws {
-        func require(_ holds: Bool, _ name: String, _ value: Any, _ range: String) throws {
-            if !holds { throw SettingError(name, "is \(value), but must be \(range)") }
-        }
-        try require((1...1_000_000_000).contains(batch), "batch", batch, "a whole number ≥ 1")
-        try require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
+        try SettingError.require((1...1_000_000_000).contains(batch), "batch", batch, "a whole number ≥ 1")
+        try SettingError.require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
         let scale = normalisation?.scale ?? 1
-        try require(scale > 0 && scale.isFinite, "normalisation.scale", scale, "a number > 0")
+        try SettingError.require(scale > 0 && scale.isFinite, "normalisation.scale", scale, "a number > 0")
     }
 
     private static func defaultLoss(_ data: LoadedData) -> any TrainingLoss {

@@ -8,20 +8,25 @@ import Torch
 extension Trainer {
     /// Throws for numbers that no run can have.
     func validate() throws {
-        func require(_ holds: Bool, _ name: String, _ value: Any, _ range: String) throws {
-            if !holds { throw SettingError(name, "is \(value), but must be \(range)") }
-        }
-        try require(epochs > 0 && epochs <= 1e6, "epochs", epochs, "a number above 0, at most 1000000")
-        try require((1...1_000_000_000).contains(steps ?? 1), "steps", steps ?? 0, "a whole number ≥ 1")
-        try require((1...1_000_000).contains(accumulation), "accumulation", accumulation, "a whole number ≥ 1")
+        try SettingError.require(epochs > 0 && epochs <= 1e6, "epochs", epochs, "a number above 0, at most 1000000")
+        try SettingError.require((1...1_000_000_000).contains(steps ?? 1), "steps", steps ?? 0, "a whole number ≥ 1")
+        try SettingError.require(
+            (1...1_000_000).contains(accumulation), "accumulation", accumulation, "a whole number ≥ 1")
         let interval = evaluationInterval
-        try require(interval > 0 && interval <= 1e6, "evaluationInterval", interval, "above 0, at most 1000000")
+        try SettingError.require(
+            interval > 0 && interval <= 1e6, "evaluationInterval", interval, "above 0, at most 1000000")
         let batches = problem.batchesPerEpoch
-        try require((1...1_000_000_000).contains(batches), "batchesPerEpoch", batches, "a whole number ≥ 1")
+        try SettingError.require(
+            (1...1_000_000_000).contains(batches), "batchesPerEpoch", batches, "a whole number ≥ 1")
         let dtype: DType = precision == .float64 ? .float64 : .float32
         if let place = problem.place, place.dtype != dtype || place.device != device {
             throw SettingError(
                 "problem", "is made for \(place.dtype) on \(place.device), but the trainer has \(dtype) on \(device)")
+        }
+        let names = Network.parameterNames(of: module)
+        if let stray = trained?.subtracting(names).min() {
+            throw SettingError(
+                "trained", "no parameter is called '\(stray)'" + NearestNames.hint(for: stray, among: names))
         }
         for value in configured { if let fault = try value.fault() { throw fault } }
     }

@@ -67,7 +67,7 @@ public struct TrainingReport: Sendable, Codable {
     public var optimizer: [String: SettingValue]
     /// All hyperparameters of the architecture, where it has a name.
     public var model: [String: SettingValue]?
-    /// Trained elements.
+    /// Elements of all parameters.
     public var parameters: Int
     /// Training rows, where the problem has such.
     public var rows: Int?

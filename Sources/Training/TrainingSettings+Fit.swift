@@ -32,12 +32,12 @@ extension TrainingSettings {
         _ = try rule()
         let watch = Stopwatch()
         if let learner = architecture as? any SelfSupervisedArchitecture {
-            let problem = try watch.measure("setup") {
-                try ReconstructionProblem(data, architecture: learner, settings: self, device: device)
-            }
             guard head == nil else {
                 throw SettingError(
                     "loss", "'\(ReconstructionProblem.lossName)' has no convex solver: use mse or cross_entropy")
+            }
+            let problem = try watch.measure("setup") {
+                try ReconstructionProblem(data, architecture: learner, settings: self, device: device)
             }
             let named = NamedRun(settings: self, architecture: architecture, data: data, facts: problem.facts)
             return try named.execute(problem, schedule, device, watch, checkpoint, observe)
@@ -49,8 +49,8 @@ extension TrainingSettings {
         let problem = try watch.measure("setup") {
             try SupervisedProblem(
                 data, loss: loss.map { try TrainingLossCatalogue.make($0) }, batch: batch, validation: validation,
-                normalisation: normalisation,
-                augmentation: augmentation, precision: precision, seed: seed, device: device)
+                normalisation: normalisation, augmentation: augmentation, precision: precision, seed: seed,
+                device: device)
         }
         let named = NamedRun(settings: self, architecture: architecture, data: data, facts: problem.facts)
         guard let head else { return try named.execute(problem, schedule, device, watch, checkpoint, observe) }

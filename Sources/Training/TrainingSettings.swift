@@ -103,35 +103,37 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     ///
     /// - Throws: `SettingError` naming the setting and its range.
     public func validate() throws {
-        func require(_ holds: Bool, _ name: String, _ value: Any, _ range: String) throws {
-            if !holds { throw SettingError(name, "is \(value), but must be \(range)") }
-        }
-        try require(epochs > 0 && epochs <= 1e6, "epochs", epochs, "a number above 0, at most 1000000")
-        try require((1...1_000_000_000).contains(steps ?? 1), "steps", steps ?? 0, "a whole number ≥ 1")
-        try require((1...1_000_000_000).contains(batch), "batch", batch, "a whole number ≥ 1")
-        try require((1...1_000_000).contains(accumulation), "accumulation", accumulation, "a whole number ≥ 1")
+        try SettingError.require(epochs > 0 && epochs <= 1e6, "epochs", epochs, "a number above 0, at most 1000000")
+        try SettingError.require((1...1_000_000_000).contains(steps ?? 1), "steps", steps ?? 0, "a whole number ≥ 1")
+        try SettingError.require((1...1_000_000_000).contains(batch), "batch", batch, "a whole number ≥ 1")
+        try SettingError.require(
+            (1...1_000_000).contains(accumulation), "accumulation", accumulation, "a whole number ≥ 1")
         let interval = evaluationInterval
-        try require(interval > 0 && interval <= 1e6, "evaluationInterval", interval, "above 0, at most 1000000")
-        try require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
-        try require((0...64).contains(augmentation.cropPadding), "cropPadding", augmentation.cropPadding, "0 to 64")
+        try SettingError.require(
+            interval > 0 && interval <= 1e6, "evaluationInterval", interval, "above 0, at most 1000000")
+        try SettingError.require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
+        try SettingError.require(
+            (0...64).contains(augmentation.cropPadding), "cropPadding", augmentation.cropPadding, "0 to 64")
         let scale = normalisation?.scale ?? 1
-        try require(scale > 0 && scale.isFinite, "normalisation.scale", scale, "a number > 0")
+        try SettingError.require(scale > 0 && scale.isFinite, "normalisation.scale", scale, "a number > 0")
         let share = target?.share ?? 0
-        try require((0..<1).contains(share), "target.share", share, "a number in [0, 1)")
+        try SettingError.require((0..<1).contains(share), "target.share", share, "a number in [0, 1)")
         let rise = target?.rise ?? 1
-        try require(rise > 0 && rise <= 1, "target.rise", rise, "a number in (0, 1]")
+        try SettingError.require(rise > 0 && rise <= 1, "target.rise", rise, "a number in (0, 1]")
         if target != nil, penalty == nil { throw SettingError("target", "needs a penalty, as group_lasso") }
         guard let head else { return }
-        try require((1...1_000_000).contains(head.units), "head.units", head.units, "a whole number ≥ 1")
-        try require(
+        try SettingError.require((1...1_000_000).contains(head.units), "head.units", head.units, "a whole number ≥ 1")
+        try SettingError.require(
             head.interval > 0 && head.interval <= 1e6, "head.interval", head.interval, "above 0, at most 1000000")
-        try require(head.iterations >= 1, "head.iterations", head.iterations, "a whole number ≥ 1")
-        try require(head.penalty > 0 && head.penalty.isFinite, "head.penalty", head.penalty, "a number > 0")
-        try require(
+        try SettingError.require(head.iterations >= 1, "head.iterations", head.iterations, "a whole number ≥ 1")
+        try SettingError.require(
+            head.penalty > 0 && head.penalty.isFinite, "head.penalty", head.penalty, "a number > 0")
+        try SettingError.require(
             !head.choosesPenalty || validation > 0, "validation", validation,
             "above 0 where the head's penalty is chosen by the loss on the validation rows")
-        try require(head.batchGrowth >= 1 && head.batchGrowth <= 100, "head.batchGrowth", head.batchGrowth, "1 to 100")
-        try require(head.rows ?? 2 >= 2, "head.rows", head.rows ?? 0, "a whole number ≥ 2")
+        try SettingError.require(
+            head.batchGrowth >= 1 && head.batchGrowth <= 100, "head.batchGrowth", head.batchGrowth, "1 to 100")
+        try SettingError.require(head.rows ?? 2 >= 2, "head.rows", head.rows ?? 0, "a whole number ≥ 2")
     }
 
     /// The schedule that was asked for, or the optimizer's usual one: stages where it starts afresh at each.

@@ -248,6 +248,9 @@ struct ProblemTests {
         wrong = trainer()
         wrong.rule = UpdateRule(optimizer)
         #expect(fault { _ = try run(wrong) }.hasPrefix("adamw: lr is -1"))
+        wrong = trainer()
+        wrong.trained = ["0.scal"]
+        #expect(fault { _ = try run(wrong) }.contains("did you mean '0.scale'?"))
         wrong = trainer(Pairs(batchesPerEpoch: 0))
         #expect(fault { _ = try run(wrong) }.hasPrefix("batchesPerEpoch: is 0"))
         wrong = trainer()
