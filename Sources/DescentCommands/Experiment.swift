@@ -164,7 +164,12 @@ struct Experiment: Codable {
                 return ("a rate or strength of '\(method.name)' is no number ≥ 0", "Give at most 1000 finite numbers")
             }
             let owned = ["--out", "--data", "--resume", "--restart", "--threads", "--seed", "--json"]
-            for name in (method.fit ?? [:]).keys.sorted() where owned.contains(ErrorText.flag(name)) {
+            for name in (method.fit ?? [:]).keys.sorted() {
+                // A name that holds a value would be another option than the one that is looked for.
+                guard name.wholeMatch(of: #/[A-Za-z][A-Za-z0-9_-]*/#) != nil else {
+                    return ("'\(name)' in fit of '\(method.name)' is no name of an option", "Write name: value")
+                }
+                guard owned.contains(ErrorText.flag(name)) else { continue }
                 return ("'\(name)' in fit of '\(method.name)' is the comparison's own", "Leave it out")
             }
             do {

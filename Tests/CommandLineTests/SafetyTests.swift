@@ -328,6 +328,9 @@ struct SafetyTests {
         for option in ["out: /tmp/x", "data: x", "resume: true", "restart: true", "threads: 2"] {
             try experiment(methods("fit: {penalty: 1, \(option)}"), "the comparison's own")
         }
+        for name in ["'out=/tmp/x'", "'out=/tmp/x --quiet'", "'-'", "'out /tmp/x'", "'\\nout'"] {
+            try experiment(methods("fit: {penalty: 1, \(name): true}"), "no name of an option")
+        }
         try experiment(methods("fit: {neuron: 3}"), "--neuron")
         try experiment(methods("fit: {penalty: '--out'}"), "penalty")
         try experiment(methods("fit: {maxIterations: 1.5}"), "max-iterations")
