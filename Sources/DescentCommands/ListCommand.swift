@@ -79,7 +79,7 @@ struct ListCommand: ParsableCommand {
     }
 
     private static func entry(_ type: any Configurable.Type, capabilities: [String]? = nil) throws -> Entry {
-        let defaults = try type.init().settings
+        let defaults = type.init().settings
         return Entry(
             name: type.name, summary: type.summary, citation: type.citation, capabilities: capabilities,
             hyperparameters: type.hyperparameters.map {

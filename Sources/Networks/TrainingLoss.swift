@@ -54,8 +54,8 @@ public struct CrossEntropy: TrainingLoss {
     /// Where it was published.
     public static let citation = "Szegedy et al., CVPR 2016, arXiv:1512.00567, for the smoothing"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("smoothing", .decay, "share of the label that is spread over all classes")
+    public static let settings: [Setting<Self>] = [
+        Setting("smoothing", \.smoothing, .decay, "share of the label that is spread over all classes")
     ]
     /// Targets are classes.
     public static let takesClasses = true
@@ -85,7 +85,7 @@ public struct BinaryCrossEntropy: TrainingLoss {
     /// Where it was published.
     public static let citation = "Cox, JRSS B 20(2), 1958"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = []
+    public static let settings: [Setting<Self>] = []
     /// Targets are classes.
     public static let takesClasses = true
     /// One output.
@@ -112,7 +112,7 @@ public struct MeanSquaredError: TrainingLoss {
     /// Where it was published.
     public static let citation = "Gauss, 1809"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = []
+    public static let settings: [Setting<Self>] = []
     /// Half of it, summed.
     public static let convexName: String? = "squared"
 
@@ -134,7 +134,7 @@ public struct MeanAbsoluteError: TrainingLoss {
     /// Where it was published.
     public static let citation = "Laplace, 1774"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = []
+    public static let settings: [Setting<Self>] = []
 
     /// Creates the loss.
     public init() {}
@@ -154,8 +154,8 @@ public struct HuberError: TrainingLoss {
     /// Where it was published.
     public static let citation = "Huber, Ann. Math. Statist. 35(1), 1964"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("delta", .above(0), "difference at which it turns from squares to absolute values")
+    public static let settings: [Setting<Self>] = [
+        Setting("delta", \.delta, .above(0), "difference at which it turns from squares to absolute values")
     ]
     /// The same function, summed.
     public static let convexName: String? = "huber"

@@ -14,11 +14,20 @@ public struct Adafactor: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Shazeer and Stern, ICML 2018, arXiv:1804.04235, Algorithms 4 and 5"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("beta2_decay", .any, "power of the step number in the decay of the second moment"),
-        Hyperparameter("eps", .floors, "floors of the squared gradient (null: machine precision) and parameter size"),
-        Hyperparameter("d", .above(0), "largest root mean square of a step"), .decoupledWeightDecay, .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, Setting("beta2_decay", \.beta2Decay, .any, "power of the step number in the decay of the second moment"),
+        Setting(
+            "eps", \.eps, floors,
+            "floors of the squared gradient (null: machine precision) and parameter size"),
+        Setting("d", \.d, .above(0), "largest root mean square of a step"), .decoupledWeightDecay(\.weightDecay),
+        .maximize(\.maximize),
     ]
+
+    /// Null is machine precision.
+    private static let floors = Hyperparameter.Range("a number ≥ 0 or null, and a number > 0") { value in
+        guard case .list(let list) = value, list.count == 2, let size = list[1].number else { return false }
+        return (list[0] == .null || (list[0].number ?? -1) >= 0) && size > 0
+    }
 
     /// Learning rate.
     public var lr = 1e-2
@@ -32,12 +41,6 @@ public struct Adafactor: TensorOptimizer {
     public var weightDecay = 0.0
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, eps, d
-        case beta2Decay = "beta2_decay"
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}

@@ -14,8 +14,9 @@ public struct Adam: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Kingma and Ba, ICLR 2015, arXiv:1412.6980, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .betas, .eps, .weightDecay, Hyperparameter("amsgrad", .flag, "keep the largest second moment"), .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .weightDecay(\.weightDecay),
+        Setting("amsgrad", \.amsgrad, .flag, "keep the largest second moment"), .maximize(\.maximize),
     ]
 
     /// Learning rate.
@@ -30,11 +31,6 @@ public struct Adam: TensorOptimizer {
     public var amsgrad = false
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, betas, eps, amsgrad
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -55,9 +51,9 @@ public struct AdamW: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101, Algorithm 2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .betas, .eps, .decoupledWeightDecay,
-        Hyperparameter("amsgrad", .flag, "keep the largest second moment"), .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .decoupledWeightDecay(\.weightDecay),
+        Setting("amsgrad", \.amsgrad, .flag, "keep the largest second moment"), .maximize(\.maximize),
     ]
 
     /// Learning rate.
@@ -72,11 +68,6 @@ public struct AdamW: TensorOptimizer {
     public var amsgrad = false
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, betas, eps, amsgrad
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -97,7 +88,10 @@ public struct AMSGrad: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Reddi, Kale and Kumar, ICLR 2018, arXiv:1904.09237, Algorithm 2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = Adam.hyperparameters
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.adam.betas), .eps(\.adam.eps), .weightDecay(\.adam.weightDecay),
+        Setting("amsgrad", \.adam.amsgrad, .flag, "keep the largest second moment"), .maximize(\.adam.maximize),
+    ]
 
     private var adam = Adam()
     /// Learning rate.
@@ -111,12 +105,6 @@ public struct AMSGrad: TensorOptimizer {
 
     /// Creates the default optimizer.
     public init() { adam.amsgrad = true }
-
-    /// Reads the hyperparameters of Adam.
-    public init(from decoder: any Decoder) throws { adam = try Adam(from: decoder) }
-
-    /// Writes the hyperparameters of Adam.
-    public func encode(to encoder: any Encoder) throws { try adam.encode(to: encoder) }
 
     /// Moves one parameter.
     public func update(_ parameter: inout Tensor, gradient: Tensor, slot: inout Slot, t: Int) {

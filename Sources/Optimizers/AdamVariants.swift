@@ -13,10 +13,11 @@ public struct NAdam: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Dozat, ICLR workshop 2016"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .betas, .eps, .weightDecay,
-        Hyperparameter("momentum_decay", .atLeast(0), "ψ of the momentum schedule"),
-        Hyperparameter("decoupled_weight_decay", .flag, "decay weights as AdamW does"), .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .weightDecay(\.weightDecay),
+        Setting("momentum_decay", \.momentumDecay, .atLeast(0), "ψ of the momentum schedule"),
+        Setting("decoupled_weight_decay", \.decoupledWeightDecay, .flag, "decay weights as AdamW does"),
+        .maximize(\.maximize),
     ]
 
     /// Learning rate.
@@ -33,13 +34,6 @@ public struct NAdam: TensorOptimizer {
     public var decoupledWeightDecay = false
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, betas, eps
-        case weightDecay = "weight_decay"
-        case momentumDecay = "momentum_decay"
-        case decoupledWeightDecay = "decoupled_weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -75,9 +69,10 @@ public struct RAdam: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Liu et al., ICLR 2020, arXiv:1908.03265, Algorithm 2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .betas, .eps, .weightDecay,
-        Hyperparameter("decoupled_weight_decay", .flag, "decay weights as AdamW does"), .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .weightDecay(\.weightDecay),
+        Setting("decoupled_weight_decay", \.decoupledWeightDecay, .flag, "decay weights as AdamW does"),
+        .maximize(\.maximize),
     ]
 
     /// Learning rate.
@@ -92,12 +87,6 @@ public struct RAdam: TensorOptimizer {
     public var decoupledWeightDecay = false
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, betas, eps
-        case weightDecay = "weight_decay"
-        case decoupledWeightDecay = "decoupled_weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -133,7 +122,9 @@ public struct Adamax: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Kingma and Ba, ICLR 2015, arXiv:1412.6980, Algorithm 2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.lr, .betas, .eps, .weightDecay, .maximize]
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .weightDecay(\.weightDecay), .maximize(\.maximize),
+    ]
 
     /// Learning rate.
     public var lr = 2e-3
@@ -145,11 +136,6 @@ public struct Adamax: TensorOptimizer {
     public var weightDecay = 0.0
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, betas, eps
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -174,9 +160,9 @@ public struct Yogi: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Zaheer et al., NeurIPS 2018"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .betas, .eps, .decoupledWeightDecay,
-        Hyperparameter("initial_accumulator", .atLeast(0), "start of both moments"),
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .decoupledWeightDecay(\.weightDecay),
+        Setting("initial_accumulator", \.initialAccumulator, .atLeast(0), "start of both moments"),
     ]
 
     /// Learning rate.
@@ -189,12 +175,6 @@ public struct Yogi: TensorOptimizer {
     public var weightDecay = 0.0
     /// Start of both moments.
     public var initialAccumulator = 1e-6
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps
-        case weightDecay = "weight_decay"
-        case initialAccumulator = "initial_accumulator"
-    }
 
     /// Creates the default optimizer.
     public init() {}

@@ -11,9 +11,11 @@ public struct Adagrad: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Duchi, Hazan and Singer, JMLR 2011"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("lr_decay", .atLeast(0), "decay of the learning rate with the steps"), .weightDecay,
-        Hyperparameter("initial_accumulator_value", .atLeast(0), "start of the sum of squares"), .eps, .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, Setting("lr_decay", \.lrDecay, .atLeast(0), "decay of the learning rate with the steps"),
+        .weightDecay(\.weightDecay),
+        Setting("initial_accumulator_value", \.initialAccumulatorValue, .atLeast(0), "start of the sum of squares"),
+        .eps(\.eps), .maximize(\.maximize),
     ]
 
     /// Learning rate.
@@ -28,13 +30,6 @@ public struct Adagrad: TensorOptimizer {
     public var eps = 1e-10
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, eps
-        case lrDecay = "lr_decay"
-        case weightDecay = "weight_decay"
-        case initialAccumulatorValue = "initial_accumulator_value"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -58,8 +53,9 @@ public struct Adadelta: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Zeiler 2012, arXiv:1212.5701, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("rho", .share, "decay rate of the means of squares"), .eps, .weightDecay, .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, Setting("rho", \.rho, .share, "decay rate of the means of squares"), .eps(\.eps),
+        .weightDecay(\.weightDecay), .maximize(\.maximize),
     ]
 
     /// Learning rate.
@@ -72,11 +68,6 @@ public struct Adadelta: TensorOptimizer {
     public var weightDecay = 0.0
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, rho, eps
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -102,9 +93,11 @@ public struct RMSprop: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Tieleman and Hinton, Coursera lecture 6.5, 2012; centered: Graves, arXiv:1308.0850"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("alpha", .decay, "decay rate of the mean of squares"), .eps, .weightDecay, .momentum,
-        Hyperparameter("centered", .flag, "scale by the variance instead of the mean square"), .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, Setting("alpha", \.alpha, .decay, "decay rate of the mean of squares"), .eps(\.eps),
+        .weightDecay(\.weightDecay), .momentum(\.momentum),
+        Setting("centered", \.centered, .flag, "scale by the variance instead of the mean square"),
+        .maximize(\.maximize),
     ]
 
     /// Learning rate.
@@ -121,11 +114,6 @@ public struct RMSprop: TensorOptimizer {
     public var centered = false
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, alpha, eps, momentum, centered
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}

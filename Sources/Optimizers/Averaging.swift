@@ -11,10 +11,11 @@ public struct AveragedSGD: TensorOptimizer, AveragingOptimizer {
     /// Where the method was published.
     public static let citation = "Polyak and Juditsky, SIAM J. Control Optim. 1992"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("lambd", .atLeast(0), "decay of the weights, times the rate"),
-        Hyperparameter("alpha", .atLeast(0), "power of the decay of the rate"),
-        Hyperparameter("t0", .atLeast(0), "step at which averaging starts"), .weightDecay, .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, Setting("lambd", \.lambd, .atLeast(0), "decay of the weights, times the rate"),
+        Setting("alpha", \.alpha, .atLeast(0), "power of the decay of the rate"),
+        Setting("t0", \.t0, .atLeast(0), "step at which averaging starts"), .weightDecay(\.weightDecay),
+        .maximize(\.maximize),
     ]
 
     /// Learning rate.
@@ -29,11 +30,6 @@ public struct AveragedSGD: TensorOptimizer, AveragingOptimizer {
     public var weightDecay = 0.0
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, lambd, alpha, t0
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -70,11 +66,11 @@ public struct ScheduleFreeSGD: TensorOptimizer, AveragingOptimizer {
     /// Where the method was published.
     public static let citation = "Defazio et al., NeurIPS 2024, arXiv:2405.15682, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("momentum", .decay, "β of the interpolation"), .weightDecay,
-        Hyperparameter("warmup_steps", .count(0), "steps of linear warm-up"),
-        Hyperparameter("r", .atLeast(0), "power of the step number in the weights of the average"),
-        Hyperparameter("weight_lr_power", .atLeast(0), "power of the rate in the weights of the average"),
+    public static let settings: [Setting<Self>] = [
+        .lr, Setting("momentum", \.momentum, .decay, "β of the interpolation"), .weightDecay(\.weightDecay),
+        Setting("warmup_steps", \.warmupSteps, .count(0), "steps of linear warm-up"),
+        Setting("r", \.r, .atLeast(0), "power of the step number in the weights of the average"),
+        Setting("weight_lr_power", \.weightLrPower, .atLeast(0), "power of the rate in the weights of the average"),
     ]
 
     /// Learning rate.
@@ -89,13 +85,6 @@ public struct ScheduleFreeSGD: TensorOptimizer, AveragingOptimizer {
     public var r = 0.0
     /// Power of the rate in the weights of the average.
     public var weightLrPower = 2.0
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, momentum, r
-        case weightDecay = "weight_decay"
-        case warmupSteps = "warmup_steps"
-        case weightLrPower = "weight_lr_power"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -123,12 +112,13 @@ public struct ScheduleFreeAdamW: TensorOptimizer, AveragingOptimizer {
     /// Where the method was published.
     public static let citation = "Defazio et al., NeurIPS 2024, arXiv:2405.15682, Algorithm 2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("betas", .decays(2), "β of the interpolation, and decay rate of the second moment"), .eps,
-        Hyperparameter("weight_decay", .atLeast(0), "decay of the weights at y, times the rate"),
-        Hyperparameter("warmup_steps", .count(0), "steps of linear warm-up"),
-        Hyperparameter("r", .atLeast(0), "power of the step number in the weights of the average"),
-        Hyperparameter("weight_lr_power", .atLeast(0), "power of the rate in the weights of the average"),
+    public static let settings: [Setting<Self>] = [
+        .lr, Setting("betas", \.betas, .decays(2), "β of the interpolation, and decay rate of the second moment"),
+        .eps(\.eps),
+        Setting("weight_decay", \.weightDecay, .atLeast(0), "decay of the weights at y, times the rate"),
+        Setting("warmup_steps", \.warmupSteps, .count(0), "steps of linear warm-up"),
+        Setting("r", \.r, .atLeast(0), "power of the step number in the weights of the average"),
+        Setting("weight_lr_power", \.weightLrPower, .atLeast(0), "power of the rate in the weights of the average"),
     ]
 
     /// Learning rate.
@@ -145,13 +135,6 @@ public struct ScheduleFreeAdamW: TensorOptimizer, AveragingOptimizer {
     public var r = 0.0
     /// Power of the rate in the weights of the average.
     public var weightLrPower = 2.0
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps, r
-        case weightDecay = "weight_decay"
-        case warmupSteps = "warmup_steps"
-        case weightLrPower = "weight_lr_power"
-    }
 
     /// Creates the default optimizer.
     public init() {}

@@ -12,9 +12,10 @@ public struct DAdaptAdam: RateFindingOptimizer {
     /// Where the method was published.
     public static let citation = "Defazio and Mishchenko, ICML 2023, arXiv:2301.07733, Algorithm 5"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .betas, .eps, .weightDecay, Hyperparameter("d0", .above(0), "first estimate of the distance"),
-        Hyperparameter("growth_rate", .atLeast(1), "largest growth of d in one step"),
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .weightDecay(\.weightDecay),
+        Setting("d0", \.d0, .above(0), "first estimate of the distance"),
+        Setting("growth_rate", \.growthRate, .atLeast(1), "largest growth of d in one step"),
     ]
 
     /// Factor of the estimated rate.
@@ -29,12 +30,6 @@ public struct DAdaptAdam: RateFindingOptimizer {
     public var d0 = 1e-6
     /// Largest growth of d in one step.
     public var growthRate = 1e300
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps, d0
-        case weightDecay = "weight_decay"
-        case growthRate = "growth_rate"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -81,9 +76,10 @@ public struct DAdaptSGD: RateFindingOptimizer {
     /// Where the method was published.
     public static let citation = "Defazio and Mishchenko, ICML 2023, arXiv:2301.07733, Algorithm 4"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .momentum, .weightDecay, Hyperparameter("d0", .above(0), "first estimate of the distance"),
-        Hyperparameter("growth_rate", .atLeast(1), "largest growth of d in one step"),
+    public static let settings: [Setting<Self>] = [
+        .lr, .momentum(\.momentum), .weightDecay(\.weightDecay),
+        Setting("d0", \.d0, .above(0), "first estimate of the distance"),
+        Setting("growth_rate", \.growthRate, .atLeast(1), "largest growth of d in one step"),
     ]
 
     /// Factor of the estimated rate.
@@ -96,12 +92,6 @@ public struct DAdaptSGD: RateFindingOptimizer {
     public var d0 = 1e-6
     /// Largest growth of d in one step.
     public var growthRate = 1e300
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, momentum, d0
-        case weightDecay = "weight_decay"
-        case growthRate = "growth_rate"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -141,12 +131,15 @@ public struct Prodigy: RateFindingOptimizer {
     /// Where the method was published.
     public static let citation = "Mishchenko and Defazio, ICML 2024, arXiv:2306.06101, Algorithm 4"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .betas, .eps, .decoupledWeightDecay, Hyperparameter("d0", .above(0), "first estimate of the distance"),
-        Hyperparameter("d_coef", .above(0), "factor of the estimate"),
-        Hyperparameter("growth_rate", .atLeast(1), "largest growth of d in one step"),
-        Hyperparameter("safeguard_warmup", .flag, "keep the rate out of the estimate's denominator, for warm-ups"),
-        Hyperparameter("slice_p", .count(1), "estimate from every p-th entry of a tensor, with less memory"),
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .decoupledWeightDecay(\.weightDecay),
+        Setting("d0", \.d0, .above(0), "first estimate of the distance"),
+        Setting("d_coef", \.dCoef, .above(0), "factor of the estimate"),
+        Setting("growth_rate", \.growthRate, .atLeast(1), "largest growth of d in one step"),
+        Setting(
+            "safeguard_warmup", \.safeguardWarmup, .flag,
+            "keep the rate out of the estimate's denominator, for warm-ups"),
+        Setting("slice_p", \.sliceP, .count(1), "estimate from every p-th entry of a tensor, with less memory"),
     ]
 
     /// Factor of the estimated rate.
@@ -167,15 +160,6 @@ public struct Prodigy: RateFindingOptimizer {
     public var safeguardWarmup = false
     /// Distance of the entries that the estimate looks at, in C order.
     public var sliceP = 1
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps, d0
-        case weightDecay = "weight_decay"
-        case dCoef = "d_coef"
-        case growthRate = "growth_rate"
-        case safeguardWarmup = "safeguard_warmup"
-        case sliceP = "slice_p"
-    }
 
     /// The entries that the estimate looks at.
     private func slice(_ x: Tensor) -> Tensor {

@@ -14,13 +14,14 @@ public struct LBFGS: ClosureOptimizer {
     /// Where the method was published.
     public static let citation = "Liu and Nocedal, Math. Programming 1989; Nocedal and Wright 2006, Algorithm 7.5"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("max_iter", .count(1), "iterations in one step"),
-        Hyperparameter("max_eval", .count(0), "evaluations in one step; 0 for 5/4 of the iterations"),
-        Hyperparameter("tolerance_grad", .atLeast(0), "largest gradient entry at which to stop"),
-        Hyperparameter("tolerance_change", .atLeast(0), "smallest change of loss or parameters"),
-        Hyperparameter("history_size", .count(1), "pairs that are kept"),
-        Hyperparameter("line_search_fn", .oneOf(["strong_wolfe", "none"]), "how far to go along the direction"),
+    public static let settings: [Setting<Self>] = [
+        .lr, Setting("max_iter", \.maxIter, .count(1), "iterations in one step"),
+        Setting("max_eval", \.maxEval, .count(0), "evaluations in one step; 0 for 5/4 of the iterations"),
+        Setting("tolerance_grad", \.toleranceGrad, .atLeast(0), "largest gradient entry at which to stop"),
+        Setting("tolerance_change", \.toleranceChange, .atLeast(0), "smallest change of loss or parameters"),
+        Setting("history_size", \.historySize, .count(1), "pairs that are kept"),
+        Setting(
+            "line_search_fn", \.lineSearchFn, .oneOf(["strong_wolfe", "none"]), "how far to go along the direction"),
     ]
 
     /// Learning rate: the first length that the line search tries, or the fixed one.
@@ -37,16 +38,6 @@ public struct LBFGS: ClosureOptimizer {
     public var historySize = 100
     /// How far to go along the direction.
     public var lineSearchFn = "strong_wolfe"
-
-    private enum CodingKeys: String, CodingKey {
-        case lr
-        case maxIter = "max_iter"
-        case maxEval = "max_eval"
-        case toleranceGrad = "tolerance_grad"
-        case toleranceChange = "tolerance_change"
-        case historySize = "history_size"
-        case lineSearchFn = "line_search_fn"
-    }
 
     /// Creates the default optimizer.
     public init() {}

@@ -12,7 +12,9 @@ public struct MADGRAD: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Defazio and Jelassi, JMLR 2022, arXiv:2101.11075, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.lr, .momentum, .weightDecay, .eps]
+    public static let settings: [Setting<Self>] = [
+        .lr, .momentum(\.momentum), .weightDecay(\.weightDecay), .eps(\.eps),
+    ]
 
     /// Learning rate.
     public var lr = 1e-2
@@ -22,11 +24,6 @@ public struct MADGRAD: TensorOptimizer {
     public var weightDecay = 0.0
     /// Added to the cube root, and to the learning rate.
     public var eps = 1e-6
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, momentum, eps
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}

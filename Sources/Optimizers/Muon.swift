@@ -14,12 +14,14 @@ public struct Muon: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Jordan et al. 2024, kellerjordan.github.io/posts/muon; Liu et al., arXiv:2502.16982"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .decoupledWeightDecay, .momentum, Hyperparameter("nesterov", .flag, "look ahead along the momentum"),
-        Hyperparameter("ns_steps", .count(1), "Newton-Schulz steps"),
-        Hyperparameter("eps", .above(0), "smallest norm that divides the momentum"),
-        Hyperparameter("adjust_lr_fn", .oneOf(["original", "match_rms_adamw"]), "how the shape changes the rate"),
-        Hyperparameter("adamw_lr", .atLeast(0), "learning rate of tensors that are no matrices"),
+    public static let settings: [Setting<Self>] = [
+        .lr, .decoupledWeightDecay(\.weightDecay), .momentum(\.momentum),
+        Setting("nesterov", \.nesterov, .flag, "look ahead along the momentum"),
+        Setting("ns_steps", \.nsSteps, .count(1), "Newton-Schulz steps"),
+        Setting("eps", \.eps, .above(0), "smallest norm that divides the momentum"),
+        Setting(
+            "adjust_lr_fn", \.adjustLrFn, .oneOf(["original", "match_rms_adamw"]), "how the shape changes the rate"),
+        Setting("adamw_lr", \.adamwLr, .atLeast(0), "learning rate of tensors that are no matrices"),
     ]
 
     /// Learning rate.
@@ -38,14 +40,6 @@ public struct Muon: TensorOptimizer {
     public var adjustLrFn = "original"
     /// Learning rate of tensors that are no matrices.
     public var adamwLr = 1e-3
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, momentum, nesterov, eps
-        case weightDecay = "weight_decay"
-        case nsSteps = "ns_steps"
-        case adjustLrFn = "adjust_lr_fn"
-        case adamwLr = "adamw_lr"
-    }
 
     /// Creates the default optimizer.
     public init() {}

@@ -7,7 +7,7 @@ import Torch
 ///
 /// `w ← (1 − lr · weight_decay) w` in the form for AdamW; `D = √v/√(1 − β₂ᵗ) + ε`;
 /// `w = argmin ⟨lr/(1 − β₁ᵗ) m, v⟩ + ½ ⟨v − w, D (v − w)⟩ + lr λψ(v)`.
-public struct ProxGen: ProximalOptimizer {
+public struct ProxGen: ProximalOptimizer, IterativeProximalOptimizer {
     /// Name on the command line.
     public static let name = "proxgen"
     /// One line of help.
@@ -15,12 +15,14 @@ public struct ProxGen: ProximalOptimizer {
     /// Where the method was published.
     public static let citation = "Yun, Lozano and Yang, NeurIPS 2021, arXiv:2006.07065, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] =
+    public static let settings: [Setting<Self>] =
         [
-            .lr, .betas, .eps, Hyperparameter("weight_decay", .atLeast(0), "weight decay"),
-            Hyperparameter("decoupled_weight_decay", .flag, "decay beside the gradient, as AdamW; else in it, as Adam"),
-            Hyperparameter("amsgrad", .flag, "keep the largest second moment"),
-        ] + Hyperparameter.solvers
+            .lr, .betas(\.betas), .eps(\.eps), Setting("weight_decay", \.weightDecay, .atLeast(0), "weight decay"),
+            Setting(
+                "decoupled_weight_decay", \.isDecoupled, .flag,
+                "decay beside the gradient, as AdamW; else in it, as Adam"),
+            Setting("amsgrad", \.amsgrad, .flag, "keep the largest second moment"),
+        ] + Setting.solvers
 
     /// Learning rate η.
     public var lr = 1e-3
@@ -43,22 +45,8 @@ public struct ProxGen: ProximalOptimizer {
     /// Relative tolerance of such a subproblem.
     public var tolerance = 1e-6
 
-    private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps, amsgrad, metric
-        case weightDecay = "weight_decay"
-        case isDecoupled = "decoupled_weight_decay"
-        case solverName = "solver"
-        case maxIterations = "max_iters"
-        case tolerance = "rtol"
-    }
-
     /// Creates the default optimizer.
     public init() {}
-
-    /// The solver that was asked for.
-    public var solver: SubproblemSolver { .named(solverName, iterations: maxIterations, tolerance: tolerance) }
-    /// Whether the metric is one number for each tensor.
-    public var hasScalarMetric: Bool { metric == "scalar" }
 
     /// Moves the moments.
     public func advance(_ slot: inout Slot, parameter: Tensor, gradient: Tensor, t: Int) {
@@ -107,7 +95,9 @@ public struct ProxSSI: ProximalOptimizer {
     /// Where the method was published.
     public static let citation = "Deleu and Bengio 2021, arXiv:2102.03869, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.lr, .betas, .eps, .decoupledWeightDecay]
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .decoupledWeightDecay(\.weightDecay),
+    ]
 
     /// Learning rate η.
     public var lr = 1e-3
@@ -117,11 +107,6 @@ public struct ProxSSI: ProximalOptimizer {
     public var eps = 1e-6
     /// Decoupled weight decay, behind the step.
     public var weightDecay = 0.0
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}

@@ -14,8 +14,8 @@ public struct ProxSGD: ProximalOptimizer {
     /// Where the method was published.
     public static let citation = "Yang et al., ICLR 2020; unit step: arXiv:2403.14398, section 4"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("momentum", .positiveShare, "share of the new gradient in the mean"),
+    public static let settings: [Setting<Self>] = [
+        .lr, Setting("momentum", \.momentum, .positiveShare, "share of the new gradient in the mean"),
     ]
 
     /// Learning rate η.

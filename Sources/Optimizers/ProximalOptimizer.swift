@@ -199,23 +199,46 @@ extension SubproblemSolver {
         guard case .exact(let iterations, let tolerance) = self else { return self }
         return .exact(iterations: iterations, tolerance: tolerance / Double(max(1, step)).squareRoot())
     }
+}
 
-    /// The solver of the hyperparameters that RAMDA and the proximal Adams share.
-    static func named(_ name: String, iterations: Int, tolerance: Double) -> SubproblemSolver {
-        name == "proximal_gradient"
-            ? .proximalGradient(iterations: iterations, tolerance: tolerance)
-            : .exact(iterations: iterations, tolerance: tolerance)
+/// A proximal optimizer whose subproblems may take iterations, with hyperparameters that say how.
+protocol IterativeProximalOptimizer: ProximalOptimizer {
+    /// `exact` or `proximal_gradient`.
+    var solverName: String { get set }
+    /// `diagonal` or `scalar`.
+    var metric: String { get set }
+    /// Most iterations of a subproblem without closed form.
+    var maxIterations: Int { get set }
+    /// Relative tolerance of such a subproblem.
+    var tolerance: Double { get set }
+}
+
+extension IterativeProximalOptimizer {
+    /// How subproblems without a closed form are solved.
+    public var solver: SubproblemSolver {
+        solverName == "proximal_gradient"
+            ? .proximalGradient(iterations: maxIterations, tolerance: tolerance)
+            : .exact(iterations: maxIterations, tolerance: tolerance)
+    }
+
+    /// Whether the metric is one number for each tensor.
+    public var hasScalarMetric: Bool { metric == "scalar" }
+}
+
+extension Setting where Root: StagedOptimizer {
+    static var share: Setting {
+        Setting("momentum", \.momentum, .positiveShare, "share of the new point in the average, before the last stage")
     }
 }
 
-extension Hyperparameter {
-    static let share = Hyperparameter(
-        "momentum", .positiveShare, "share of the new point in the average, before the last stage")
-    static let solvers = [
-        Hyperparameter(
-            "solver", .oneOf(["exact", "proximal_gradient"]), "how the step's subproblem is solved"),
-        Hyperparameter("metric", .oneOf(["diagonal", "scalar"]), "scalar: one number for each tensor"),
-        Hyperparameter("max_iters", .count(1), "most iterations of a subproblem without closed form"),
-        Hyperparameter("rtol", .atLeast(0), "relative tolerance of such a subproblem"),
-    ]
+extension Setting where Root: IterativeProximalOptimizer {
+    static var solvers: [Setting] {
+        [
+            Setting(
+                "solver", \.solverName, .oneOf(["exact", "proximal_gradient"]), "how the step's subproblem is solved"),
+            Setting("metric", \.metric, .oneOf(["diagonal", "scalar"]), "scalar: one number for each tensor"),
+            Setting("max_iters", \.maxIterations, .count(1), "most iterations of a subproblem without closed form"),
+            Setting("rtol", \.tolerance, .atLeast(0), "relative tolerance of such a subproblem"),
+        ]
+    }
 }

@@ -7,7 +7,7 @@ import Torch
 ///
 /// `s = lr √t`, `α += s`, `V += s g`, `U += s g²`, `D = ∛U + ε`,
 /// `w̃ = argmin ⟨V, w − w₀⟩ + ½ ⟨w − w₀, D (w − w₀)⟩ + α λψ(w)`, `w = (1 − c) w + c w̃`.
-public struct RAMDA: StagedOptimizer {
+public struct RAMDA: StagedOptimizer, IterativeProximalOptimizer {
     /// Name on the command line.
     public static let name = "ramda"
     /// One line of help.
@@ -15,7 +15,7 @@ public struct RAMDA: StagedOptimizer {
     /// Where the method was published.
     public static let citation = "Huang, Hsu and Lee, NeurIPS 2024, arXiv:2403.14398, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.lr, .share, .eps] + Hyperparameter.solvers
+    public static let settings: [Setting<Self>] = [.lr, .share, .eps(\.eps)] + Setting.solvers
 
     /// Learning rate η.
     public var lr = 1e-2
@@ -32,20 +32,8 @@ public struct RAMDA: StagedOptimizer {
     /// Relative tolerance of such a subproblem.
     public var tolerance = 1e-6
 
-    private enum CodingKeys: String, CodingKey {
-        case lr, momentum, eps, metric
-        case solverName = "solver"
-        case maxIterations = "max_iters"
-        case tolerance = "rtol"
-    }
-
     /// Creates the default optimizer.
     public init() {}
-
-    /// The solver that was asked for.
-    public var solver: SubproblemSolver { .named(solverName, iterations: maxIterations, tolerance: tolerance) }
-    /// Whether the metric is one number for each tensor.
-    public var hasScalarMetric: Bool { metric == "scalar" }
 
     /// The share and ε of a stage: ε falls with the rate.
     public func inStage(_ stage: Stage) -> RAMDA {

@@ -14,7 +14,7 @@ public struct RMDA: StagedOptimizer {
     /// Where the method was published.
     public static let citation = "Huang and Lee, ICLR 2022, arXiv:2106.00165, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.lr, .share]
+    public static let settings: [Setting<Self>] = [.lr, .share]
 
     /// Learning rate η.
     public var lr = 0.1

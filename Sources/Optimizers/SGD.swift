@@ -13,9 +13,11 @@ public struct SGD: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Robbins and Monro 1951; Sutskever et al., ICML 2013"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .momentum, Hyperparameter("dampening", .share, "share of the gradient kept out of the momentum"),
-        Hyperparameter("nesterov", .flag, "look ahead along the momentum"), .weightDecay, .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr, .momentum(\.momentum),
+        Setting("dampening", \.dampening, .share, "share of the gradient kept out of the momentum"),
+        Setting("nesterov", \.nesterov, .flag, "look ahead along the momentum"), .weightDecay(\.weightDecay),
+        .maximize(\.maximize),
     ]
 
     /// Learning rate.
@@ -30,11 +32,6 @@ public struct SGD: TensorOptimizer {
     public var weightDecay = 0.0
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, momentum, dampening, nesterov
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}

@@ -15,11 +15,11 @@ public struct SOAP: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Vyas et al., ICLR 2025, arXiv:2409.11321, Algorithm 3"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .betas, .eps, .decoupledWeightDecay,
-        Hyperparameter("precondition_frequency", .count(1), "steps between new bases"),
-        Hyperparameter("max_precondition_dim", .count(1), "longest side with a basis of its own"),
-        Hyperparameter("precondition_1d", .flag, "give vectors a basis of their own, too"),
+    public static let settings: [Setting<Self>] = [
+        .lr, .betas(\.betas), .eps(\.eps), .decoupledWeightDecay(\.weightDecay),
+        Setting("precondition_frequency", \.preconditionFrequency, .count(1), "steps between new bases"),
+        Setting("max_precondition_dim", \.maxPreconditionDim, .count(1), "longest side with a basis of its own"),
+        Setting("precondition_1d", \.precondition1d, .flag, "give vectors a basis of their own, too"),
     ]
 
     /// Learning rate.
@@ -36,14 +36,6 @@ public struct SOAP: TensorOptimizer {
     public var maxPreconditionDim = 10_000
     /// Whether vectors have a basis of their own, too.
     public var precondition1d = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, betas, eps
-        case weightDecay = "weight_decay"
-        case preconditionFrequency = "precondition_frequency"
-        case maxPreconditionDim = "max_precondition_dim"
-        case precondition1d = "precondition_1d"
-    }
 
     /// Creates the default optimizer.
     public init() {}

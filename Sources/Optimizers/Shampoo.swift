@@ -18,11 +18,14 @@ public struct Shampoo: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Gupta, Koren and Singer, ICML 2018, arXiv:1802.09568; grafting: Agarwal et al. 2020"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, .momentum, .weightDecay, Hyperparameter("matrix_eps", .above(0), "start of the preconditioners' diagonal"),
-        Hyperparameter("preconditioning_compute_steps", .count(1), "steps between new inverse roots"),
-        Hyperparameter("block_size", .count(1), "longest side of a block with a preconditioner of its own"),
-        Hyperparameter("grafting", .oneOf(["none", "sgd", "adagrad", "rmsprop"]), "whose step length is taken"),
+    public static let settings: [Setting<Self>] = [
+        .lr, .momentum(\.momentum), .weightDecay(\.weightDecay),
+        Setting("matrix_eps", \.matrixEps, .above(0), "start of the preconditioners' diagonal"),
+        Setting(
+            "preconditioning_compute_steps", \.preconditioningComputeSteps, .count(1), "steps between new inverse roots"
+        ),
+        Setting("block_size", \.blockSize, .count(1), "longest side of a block with a preconditioner of its own"),
+        Setting("grafting", \.grafting, .oneOf(["none", "sgd", "adagrad", "rmsprop"]), "whose step length is taken"),
     ]
 
     /// Learning rate.
@@ -39,14 +42,6 @@ public struct Shampoo: TensorOptimizer {
     public var blockSize = 1024
     /// Whose step length is taken.
     public var grafting = "none"
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, momentum, grafting
-        case weightDecay = "weight_decay"
-        case matrixEps = "matrix_eps"
-        case preconditioningComputeSteps = "preconditioning_compute_steps"
-        case blockSize = "block_size"
-    }
 
     /// Creates the default optimizer.
     public init() {}

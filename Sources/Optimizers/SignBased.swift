@@ -10,7 +10,7 @@ public struct Lion: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Chen et al., NeurIPS 2023, arXiv:2302.06675, Algorithm 2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.lr, .betas, .decoupledWeightDecay]
+    public static let settings: [Setting<Self>] = [.lr, .betas(\.betas), .decoupledWeightDecay(\.weightDecay)]
 
     /// Learning rate.
     public var lr = 1e-4
@@ -18,11 +18,6 @@ public struct Lion: TensorOptimizer {
     public var betas = [0.9, 0.99]
     /// Decoupled weight decay.
     public var weightDecay = 0.0
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, betas
-        case weightDecay = "weight_decay"
-    }
 
     /// Creates the default optimizer.
     public init() {}
@@ -51,9 +46,14 @@ public struct Rprop: TensorOptimizer {
     /// Where the method was published.
     public static let citation = "Riedmiller and Braun, IEEE ICNN 1993"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("etas", .shrinkAndGrow, "factors of the step size where signs differ and agree"),
-        Hyperparameter("step_sizes", .interval, "smallest and largest step size"), .maximize,
+    public static let settings: [Setting<Self>] = [
+        .lr,
+        Setting(
+            "etas", \.etas, .pair("a number in (0, 1) and a number > 1") { $0 > 0 && $0 < 1 && $1 > 1 },
+            "factors of the step size where signs differ and agree"),
+        Setting(
+            "step_sizes", \.stepSizes, .pair("two positive numbers, the smaller first") { $0 > 0 && $0 <= $1 },
+            "smallest and largest step size"), .maximize(\.maximize),
     ]
 
     /// First step size.
@@ -64,11 +64,6 @@ public struct Rprop: TensorOptimizer {
     public var stepSizes = [1e-6, 50.0]
     /// Whether to climb.
     public var maximize = false
-
-    private enum CodingKeys: String, CodingKey {
-        case lr, maximize, etas
-        case stepSizes = "step_sizes"
-    }
 
     /// Creates the default optimizer.
     public init() {}

@@ -23,18 +23,15 @@ public final class Catalogue<Value>: Sendable {
 
     /// Makes a type known by its name.
     ///
-    /// - Throws: `SettingError` for a type that makes something else, a name that is taken, and hyperparameters that
-    ///   are not those which the type reads and writes.
+    /// - Throws: `SettingError` for a type that makes something else, a name that is taken, two hyperparameters
+    ///   of one name, and a default that is out of its range.
     public func register(_ type: any Configurable.Type) throws {
         let made = type.init()
         guard made is Value else { throw SettingError(type.name, "is no \(kind)") }
-        let (listed, stored) = (Set(type.hyperparameters.map(\.name)), Set(try made.settings.keys))
-        if let stray = listed.symmetricDifference(stored).min() {
-            throw SettingError(
-                type.name,
-                listed.contains(stray)
-                    ? "lists the hyperparameter '\(stray)', which is none of its coding keys"
-                    : "has the coding key '\(stray)', which is not among its hyperparameters")
+        if let fault = made.fault { throw fault }
+        let names = type.hyperparameters.map(\.name)
+        if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+            throw SettingError(type.name, "has two hyperparameters called '\(twice)'")
         }
         try types.withLock { types in
             guard !types.contains(where: { $0.name == type.name }) else {

@@ -1,45 +1,64 @@
-import Foundation
-
 /// A value of named hyperparameters: an optimizer, a schedule, a network.
 ///
-/// Its `CodingKeys` are the names of ``hyperparameters``; the defaults are those of `init()`.
-public protocol Configurable: Sendable, Codable, Equatable {
+/// ```swift
+/// public static let settings: [Setting<Self>] = [
+///     Setting("weight_decay", \.weightDecay, .atLeast(0), "L2 penalty, added to the gradient")
+/// ]
+/// public var weightDecay = 0.0
+/// ```
+public protocol Configurable: Sendable, Equatable {
     /// Name on the command line.
     static var name: String { get }
     /// One line of help.
     static var summary: String { get }
     /// Where the method was published.
     static var citation: String { get }
-    /// The hyperparameters with their ranges.
-    static var hyperparameters: [Hyperparameter] { get }
+    /// The hyperparameters: name, property, range and meaning of each.
+    static var settings: [Setting<Self>] { get }
 
     /// The default hyperparameters.
     init()
 }
 
 extension Configurable {
+    /// Names, ranges and meanings of the hyperparameters.
+    public static var hyperparameters: [Hyperparameter] { settings.map(\.hyperparameter) }
+
     /// Creates the value with some settings; the others have their defaults.
     ///
     /// - Throws: `SettingError` for a name that it does not have or a value out of range.
     public init(settings: [String: SettingValue]) throws {
-        var merged = try Self().settings
+        self.init()
         for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
-            guard let hyperparameter = Self.hyperparameters.first(where: { $0.name == name }) else {
+            guard let setting = Self.settings.first(where: { $0.hyperparameter.name == name }) else {
                 let known = Self.hyperparameters.map(\.name)
                 throw SettingError(
                     Self.name, "has no hyperparameter '\(name)'\(NearestNames.hint(for: name, among: known))")
             }
-            guard hyperparameter.allows(value) else {
-                throw SettingError(Self.name, "\(name) is \(value.text), but must be \(hyperparameter.rangeText)")
+            guard setting.write(value, to: &self) else {
+                let range = setting.hyperparameter.rangeText
+                throw SettingError(Self.name, "\(name) is \(value.text), but must be \(range)")
             }
-            merged[name] = value
         }
-        self = try JSONDecoder().decode(Self.self, from: JSONEncoder().encode(merged))
     }
 
     /// All hyperparameters by name.
     public var settings: [String: SettingValue] {
-        get throws { try JSONDecoder().decode([String: SettingValue].self, from: JSONEncoder().encode(self)) }
+        Dictionary(Self.settings.map { ($0.hyperparameter.name, $0.value(of: self)) }) { first, _ in first }
+    }
+
+    /// Name and all hyperparameters, as `ema(decay=0.99)`.
+    public var named: NamedSettings { NamedSettings(Self.name, settings: settings) }
+
+    /// The first hyperparameter that is out of its range; nil where all are in it.
+    public var fault: SettingError? {
+        for setting in Self.settings {
+            let (hyperparameter, value) = (setting.hyperparameter, setting.value(of: self))
+            guard !hyperparameter.allows(value) else { continue }
+            return SettingError(
+                Self.name, "\(hyperparameter.name) is \(value.text), but must be \(hyperparameter.rangeText)")
+        }
+        return nil
     }
 }
 

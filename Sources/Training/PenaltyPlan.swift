@@ -136,7 +136,7 @@ extension UpdateRule {
                 continue
             }
             let penalty = regularisation.penalty
-            var settings = (try? penalty.settings) ?? [:]
+            var settings = penalty.settings
             if group.target != nil { settings["lambda"] = nil }
             let values = settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }
             let goal = group.target.map {

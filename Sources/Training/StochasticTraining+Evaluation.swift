@@ -118,7 +118,7 @@ extension StochasticTraining {
         let hasScores = last?.validationScore != nil || last?.testScore != nil
         let optimizer = rule.groups[0].optimizer
         return TrainingReport(
-            method: type(of: optimizer).name, optimizer: (try? optimizer.settings) ?? [:],
+            method: type(of: optimizer).name, optimizer: optimizer.settings,
             parameters: network.parameterCount, rows: problem.rows, steps: state.rule.step, epochs: epoch,
             trainScore: train, validationScore: last?.validationScore, testScore: last?.testScore,
             bestScore: hasScores ? state.progress.best : nil, bestStep: state.progress.bestStep,

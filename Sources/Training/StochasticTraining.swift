@@ -46,7 +46,7 @@ struct StochasticTraining<P: Problem> {
         announcement =
             problem.notices.filter { !notices.contains($0) }.map { "note: " + $0 }
             + rule.penaltyLines(chosen.map(\.name), assignment)
-        identity = try trainer.identity ?? trainer.description()
+        identity = trainer.identity ?? trainer.description
         var fresh = TrainingState(
             network: network, rule: rule.initialState(assignment, seed: trainer.seed), progress: .init())
         if let metric = trainer.schedule as? any MetricSchedule { fresh.progress.plateau = metric.initialState }

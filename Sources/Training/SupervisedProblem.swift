@@ -266,9 +266,7 @@ extension Standardiser {
 extension TrainingLoss {
     /// Name and what differs from the defaults, as `huber(delta=0.5)`.
     fileprivate var text: String {
-        get throws {
-            let usual = try Self().settings
-            return try NamedSettings(Self.name, settings: settings.filter { usual[$0.key] != $0.value }).text
-        }
+        let usual = Self().settings
+        return NamedSettings(Self.name, settings: settings.filter { usual[$0.key] != $0.value }).text
     }
 }

@@ -28,7 +28,7 @@ extension Trainer {
             throw SettingError(
                 "trained", "no parameter is called '\(stray)'" + NearestNames.hint(for: stray, among: names))
         }
-        for value in configured { if let fault = try value.fault() { throw fault } }
+        for value in configured { if let fault = value.fault { throw fault } }
     }
 
     /// Everything with hyperparameters.
@@ -67,35 +67,19 @@ extension Trainer {
 
     /// Everything that must be the same where a run goes on, but for the time limit. Of the module its kind and, in the
     /// file, its parameters: sizes that make no parameter, as a share of units that are dropped, are not compared.
-    func description() throws -> String {
+    var description: String {
         var lines = ["\(type(of: module)) on \(P.self) \(problem.identity)"]
         for group in rule.groups {
             var parts = [group.optimizer as any Configurable] + group.before + group.after
             if let penalty = group.regularisation?.penalty { parts.append(penalty) }
             let goal = group.target.map { " for \($0)" } ?? ""
-            lines.append(try group.name + ": " + parts.map { try $0.text() }.joined(separator: " ") + goal)
+            lines.append(group.name + ": " + parts.map(\.named.text).joined(separator: " ") + goal)
         }
-        lines += try (rule.before + [schedule] as [any Configurable] + rule.after).map { try $0.text() }
+        lines += (rule.before + [schedule] as [any Configurable] + rule.after).map(\.named.text)
         lines.append(
             "\(epochs) epochs, \(steps ?? 0) steps, \(accumulation) batches each, counted by \(scheduleUnit), "
                 + "\(precision), evaluated each \(evaluationInterval), patience \(patience ?? -1), seed \(seed), "
                 + "trained \(trained?.sorted().joined(separator: " ") ?? "all")")
         return lines.joined(separator: "\n")
     }
-}
-
-extension Configurable {
-    /// The first hyperparameter that is out of its range.
-    fileprivate func fault() throws -> SettingError? {
-        let settings = try self.settings
-        for hyperparameter in Self.hyperparameters {
-            guard let value = settings[hyperparameter.name], !hyperparameter.allows(value) else { continue }
-            return SettingError(
-                Self.name, "\(hyperparameter.name) is \(value.text), but must be \(hyperparameter.rangeText)")
-        }
-        return nil
-    }
-
-    /// Name and hyperparameters, as `ema(decay=0.99)`.
-    fileprivate func text() throws -> String { try NamedSettings(Self.name, settings: settings).text }
 }

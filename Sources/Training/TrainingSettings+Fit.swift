@@ -118,7 +118,7 @@ struct NamedRun {
     func result(_ found: (network: Network, report: TrainingReport)) -> (model: NetworkModel, report: TrainingReport) {
         var report = found.report
         report.settings = settings
-        report.model = (try? architecture.settings) ?? [:]
+        report.model = architecture.settings
         (report.columns, report.outputs) = (data.train.features.shape[1], facts.outputs)
         report.loss = facts.loss
         return (model(found.network), report)
@@ -126,7 +126,7 @@ struct NamedRun {
 
     private func model(_ network: Network) -> NetworkModel {
         NetworkModel(
-            architecture: settings.model, settings: (try? architecture.settings) ?? settings.modelSettings,
+            architecture: settings.model, settings: architecture.settings,
             network: network, facts: facts)
     }
 }

@@ -105,7 +105,7 @@ private struct Shift: GradientTransformation {
     static let name = "shift"
     static let summary = "adds a constant"
     static let citation = "none"
-    static let hyperparameters = [Hyperparameter("by", .any, "what is added")]
+    static let settings: [Setting<Self>] = [Setting("by", \.by, .any, "what is added")]
     var by = 1.0
 
     func transform(
@@ -116,13 +116,16 @@ private struct Shift: GradientTransformation {
     }
 }
 
-/// Lists a hyperparameter that it does not store.
-private struct Misspelt: ParameterTransformation {
-    static let name = "misspelt"
-    static let summary = "has another key"
+/// Has two hyperparameters of one name.
+private struct Doubled: ParameterTransformation {
+    static let name = "doubled"
+    static let summary = "has a name twice"
     static let citation = "none"
-    static let hyperparameters = [Hyperparameter("rate", .any, "a rate")]
+    static let settings: [Setting<Self>] = [
+        Setting("rate", \.speed, .any, "a rate"), Setting("rate", \.length, .any, "another"),
+    ]
     var speed = 1.0
+    var length = 1.0
 
     func transform(_ parameters: inout [Tensor], state: inout OptimizerState) {}
 }
@@ -143,7 +146,7 @@ struct OpenCatalogueTests {
         #expect(throws: SettingError.self) { try catalogue.register(Shift.self) }
         #expect(throws: SettingError.self) { try catalogue.register(SGD.self) }
         let parameters = Catalogue<any ParameterTransformation>("transformation", [])
-        let problem = #expect(throws: SettingError.self) { try parameters.register(Misspelt.self) }
+        let problem = #expect(throws: SettingError.self) { try parameters.register(Doubled.self) }
         #expect(problem?.description.contains("'rate'") == true)
     }
 }

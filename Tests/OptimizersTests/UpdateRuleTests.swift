@@ -33,11 +33,9 @@ struct UpdateRuleTests {
         static let name = "diagonal"
         static let summary = "for a test"
         static let citation = "none"
-        static let hyperparameters: [Hyperparameter] = [.lr]
+        static let settings: [Setting<Self>] = [.lr]
         var lr = 1.0
         var names: [String] = []
-        private enum CodingKeys: String, CodingKey { case lr }
-
         func informed(of parameters: [ParameterInfo]) -> Diagonal {
             var copy = self
             copy.names = parameters.map(\.name)

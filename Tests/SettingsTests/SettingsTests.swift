@@ -8,16 +8,35 @@ private struct Everything: Configurable {
     static let name = "everything"
     static let summary = "for a test"
     static let citation = "none"
-    static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("rate", .above(0), "a rate"), Hyperparameter("count", .count(1), "a count"),
-        Hyperparameter("flag", .flag, "a flag"), Hyperparameter("betas", .decays(2), "two decays"),
-        Hyperparameter("mode", .oneOf(["a", "b"]), "a word"),
+    static let settings: [Setting<Self>] = [
+        Setting("rate", \.rate, .above(0), "a rate"), Setting("count", \.count, .count(1), "a count"),
+        Setting("flag", \.flag, .flag, "a flag"), Setting("betas", \.betas, .decays(2), "two decays"),
+        Setting("mode", \.mode, .oneOf(["a", "b"]), "a word"),
     ]
     var rate = 0.5
     var count = 3
     var flag = false
     var betas = [0.9, 0.99]
     var mode = "a"
+}
+
+/// Properties of every kind that a setting can have, with ranges that take anything.
+private struct Kinds: Configurable {
+    enum Word: String, SettingConvertible { case a, b }
+    static let name = "kinds"
+    static let summary = "for a test"
+    static let citation = "none"
+    private static let anything = Hyperparameter.Range("anything") { _ in true }
+    static let settings: [Setting<Self>] = [
+        Setting("word", \.word, anything, "a word"), Setting("floors", \.floors, anything, "numbers or null"),
+        Setting("limit", \.limit, anything, "a number or null"), Setting("sizes", \.sizes, anything, "whole numbers"),
+        Setting("rate", \.rate, .atLeast(0), "a number"),
+    ]
+    var word = Word.a
+    var floors: [Double?] = [nil]
+    var limit: Double? = 1
+    var sizes = [1, 2]
+    var rate = 0.0
 }
 
 @Suite("Hyperparameters and their values")
@@ -32,9 +51,8 @@ struct SettingsTests {
             (.counts(1...4), ["1", "4"], ["0", "5", "1.5"]), (.any, ["-1e300", "0"], ["true", "x"]),
             (.flag, ["true", "false"], ["1", "yes"]),
             (.decays(2), ["[0, 0.5]"], ["[0.5]", "[0, 1]", "0.5", "[0, true]"]),
-            (.shrinkAndGrow, ["[0.5, 1.2]"], ["[1.2, 0.5]", "[0.5, 1]", "[0.5]"]),
-            (.interval, ["[1, 2]", "[1, 1]"], ["[2, 1]", "[0, 1]"]),
-            (.floors, ["[null, 1]", "[0, 0.1]"], ["[-1, 1]", "[0, 0]"]),
+            (.pair("rising") { $0 < $1 }, ["[1, 2]"], ["[2, 1]", "[1]", "[1, null]", "1", "[1, 2, 3]"]),
+            (.number("even") { $0 / 2 == ($0 / 2).rounded() }, ["2", "-4"], ["1", "x", "[2]"]),
             (.oneOf(["a", "b"]), ["a", "b"], ["c", "1"]), (.sizes, ["[]", "[1, 20]"], ["[0]", "[1.5]", "5"]),
             (.milestones, ["[0, 3]"], ["[3, 1]", "[-1]"]),
         ] as [(Hyperparameter.Range, [String], [String])])
@@ -90,6 +108,26 @@ struct SettingsTests {
         let again = try NamedSettings(text: named.text)
         #expect(named.text == "x(a=1, b=2)" && again == named)
         #expect(try NamedSettings(text: "y", synonyms: ["y": "z"]).name == "z")
+    }
+
+    @Test("What a property holds is what the settings say, by whatever kind it is")
+    func kinds() throws {
+        let made = try Kinds(settings: [
+            "word": .word("b"), "floors": .list([.null, .number(2)]), "limit": .null, "sizes": .list([.number(3)]),
+        ])
+        #expect(made.word == .b && made.floors == [nil, 2] && made.limit == nil && made.sizes == [3])
+        #expect(try Kinds(settings: made.settings) == made)
+        // In range, but of another kind than the property.
+        for (name, value) in [
+            ("word", SettingValue.word("z")), ("limit", .word("x")), ("sizes", .list([.number(1.5)])),
+            ("floors", .list([.flag(true)])), ("sizes", .number(1e300)),
+        ] {
+            #expect(throws: SettingError.self, "\(name)") { try Kinds(settings: [name: value]) }
+        }
+        var broken = Kinds()
+        broken.rate = -1
+        #expect(broken.fault?.description == "kinds: rate is -1, but must be a number ≥ 0" && Kinds().fault == nil)
+        #expect(Kinds().named.text.hasPrefix("kinds(floors=[null], "))
     }
 
     @Test("A catalogue makes what it knows, and takes types that fit it once")

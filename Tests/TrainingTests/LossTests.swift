@@ -13,7 +13,7 @@ private struct LogCosh: TrainingLoss {
     static let name = "log_cosh"
     static let summary = "for a test"
     static let citation = "none"
-    static let hyperparameters: [Hyperparameter] = []
+    static let settings: [Setting<Self>] = []
 
     func callAsFunction(_ outputs: Tensor, _ targets: Tensor) -> Tensor {
         let d = outputs - targets.reshaped(outputs.shape)

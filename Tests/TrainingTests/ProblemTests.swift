@@ -66,7 +66,7 @@ private struct Hutchinson: CurvatureOptimizer {
     static let name = "hutchinson"
     static let summary = "for a test"
     static let citation = "Yao et al., AAAI 2021"
-    static let hyperparameters: [Hyperparameter] = [.lr]
+    static let settings: [Setting<Self>] = [.lr]
     var lr = 0.01
 
     func step(

@@ -8,8 +8,8 @@ struct NormalisedMomentum: TensorOptimizer {
     static let name = "normalised_momentum"
     static let summary = "momentum divided by its norm; one state tensor"
     static let citation = "Hazan et al., NeurIPS 2015, arXiv:1507.02030, with momentum"
-    static let hyperparameters: [Hyperparameter] = [
-        .lr, Hyperparameter("momentum", .decay, "decay rate of the average of gradients"),
+    static let settings: [Setting<Self>] = [
+        .lr, Setting("momentum", \.momentum, .decay, "decay rate of the average of gradients"),
     ]
 
     var lr = 0.01

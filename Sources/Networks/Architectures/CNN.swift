@@ -10,9 +10,9 @@ public struct CNN: Architecture {
     /// Where it was published.
     public static let citation = "Feng, Frangella and Pilanci 2024, arXiv:2411.01088"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("channels", .count(1), "channels of each convolution"),
-        Hyperparameter("hidden", .count(1), "units of the hidden linear layer"),
+    public static let settings: [Setting<Self>] = [
+        Setting("channels", \.channels, .count(1), "channels of each convolution"),
+        Setting("hidden", \.hidden, .count(1), "units of the hidden linear layer"),
     ]
 
     /// Channels of each convolution.

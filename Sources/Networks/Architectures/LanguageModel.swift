@@ -10,13 +10,14 @@ public struct LanguageModel: Architecture {
     /// Where it was published.
     public static let citation = "Radford et al. 2019, with the normalisation first"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("width", .count(1), "length of a vector"),
-        Hyperparameter("heads", .count(1), "heads, a divisor of the width"),
-        Hyperparameter("layers", .counts(1...1000), "blocks"),
-        Hyperparameter("feed_forward", .count(1), "units of each feed-forward part"),
-        Hyperparameter("dropout", .decay, "probability of dropping an element"),
-        Hyperparameter("predicts", .oneOf(["every", "last"]), "what is predicted from: every position, or the last"),
+    public static let settings: [Setting<Self>] = [
+        Setting("width", \.width, .count(1), "length of a vector"),
+        Setting("heads", \.heads, .count(1), "heads, a divisor of the width"),
+        Setting("layers", \.layers, .counts(1...1000), "blocks"),
+        Setting("feed_forward", \.feedForward, .count(1), "units of each feed-forward part"),
+        Setting("dropout", \.dropout, .decay, "probability of dropping an element"),
+        Setting(
+            "predicts", \.predicts, .oneOf(["every", "last"]), "what is predicted from: every position, or the last"),
     ]
 
     /// Length of a vector.
@@ -31,11 +32,6 @@ public struct LanguageModel: Architecture {
     public var dropout = 0.0
     /// Whether outputs are given at every position or at the last.
     public var predicts = "last"
-
-    private enum CodingKeys: String, CodingKey {
-        case width, heads, layers, dropout, predicts
-        case feedForward = "feed_forward"
-    }
 
     /// Creates a small model.
     public init() {}

@@ -10,9 +10,9 @@ public struct LeNet: Architecture {
     /// Where it was published.
     public static let citation = "LeCun et al., Proc. IEEE 1998; the ConvNet of RAMDA's example, arXiv:2403.14398"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("channels", .sizes, "channels of the two convolutions"),
-        Hyperparameter("hidden", .count(1), "units of the hidden linear layer"),
+    public static let settings: [Setting<Self>] = [
+        Setting("channels", \.channels, .sizes, "channels of the two convolutions"),
+        Setting("hidden", \.hidden, .count(1), "units of the hidden linear layer"),
     ]
 
     /// Channels of the two convolutions.

@@ -10,9 +10,9 @@ public struct MLP: Architecture {
     /// Where it was published.
     public static let citation = "the 4-layer network of CRONOS-AM: Feng, Frangella and Pilanci 2024, arXiv:2411.01088"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("hidden", .sizes, "units of each hidden layer"),
-        Hyperparameter("bias", .flag, "add biases"),
+    public static let settings: [Setting<Self>] = [
+        Setting("hidden", \.hidden, .sizes, "units of each hidden layer"),
+        Setting("bias", \.bias, .flag, "add biases"),
     ]
 
     /// Units of each hidden layer.
@@ -38,8 +38,8 @@ public struct TwoLayer: Architecture {
     /// Where it was published.
     public static let citation = "Pilanci and Ergen, ICML 2020, arXiv:2002.10553"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("hidden", .count(1), "hidden units"), Hyperparameter("bias", .flag, "add biases"),
+    public static let settings: [Setting<Self>] = [
+        Setting("hidden", \.hidden, .count(1), "hidden units"), Setting("bias", \.bias, .flag, "add biases"),
     ]
 
     /// Hidden units.

@@ -19,13 +19,13 @@ public struct MaskedImageModel: SelfSupervisedArchitecture {
     /// Where it was published.
     public static let citation = "Xie et al., SimMIM, CVPR 2022, arXiv:2111.09886, with squared errors"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("patch", .count(1), "side of a patch, a divisor of the image's sides"),
-        Hyperparameter("hidden_share", .decay, "share of the patches that are hidden"),
-        Hyperparameter("width", .count(1), "length of a vector"),
-        Hyperparameter("heads", .count(1), "heads, a divisor of the width"),
-        Hyperparameter("layers", .counts(1...1000), "blocks"),
-        Hyperparameter("feed_forward", .count(1), "units of each feed-forward part"),
+    public static let settings: [Setting<Self>] = [
+        Setting("patch", \.patch, .count(1), "side of a patch, a divisor of the image's sides"),
+        Setting("hidden_share", \.hiddenShare, .decay, "share of the patches that are hidden"),
+        Setting("width", \.width, .count(1), "length of a vector"),
+        Setting("heads", \.heads, .count(1), "heads, a divisor of the width"),
+        Setting("layers", \.layers, .counts(1...1000), "blocks"),
+        Setting("feed_forward", \.feedForward, .count(1), "units of each feed-forward part"),
     ]
     /// Pixels are.
     public static let standardises = true
@@ -42,12 +42,6 @@ public struct MaskedImageModel: SelfSupervisedArchitecture {
     public var layers = 4
     /// Units of each feed-forward part.
     public var feedForward = 256
-
-    private enum CodingKeys: String, CodingKey {
-        case patch, width, heads, layers
-        case hiddenShare = "hidden_share"
-        case feedForward = "feed_forward"
-    }
 
     /// Creates a small model.
     public init() {}

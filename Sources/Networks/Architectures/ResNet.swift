@@ -2,14 +2,14 @@ import Settings
 import Torch
 
 /// First layers of a residual network.
-public enum Stem: String, Sendable, Codable, CaseIterable {
+public enum Stem: String, Sendable, CaseIterable, SettingConvertible {
     /// A 7 × 7 convolution with stride 2 and a pooling, for large images.
     case imagenet
     /// A 3 × 3 convolution, for images of 32 × 32.
     case cifar
 
-    static let hyperparameter = Hyperparameter(
-        "stem", .oneOf(allCases.map(\.rawValue)), "first layers: for large images, or for those of 32 × 32")
+    static let range = Hyperparameter.Range.oneOf(allCases.map(\.rawValue))
+    static let summary = "first layers: for large images, or for those of 32 × 32"
 }
 
 /// ResNet-18.
@@ -21,7 +21,7 @@ public struct ResNet18: Architecture {
     /// Where it was published.
     public static let citation = "He, Zhang, Ren and Sun, CVPR 2016, arXiv:1512.03385, table 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [Stem.hyperparameter]
+    public static let settings: [Setting<Self>] = [Setting("stem", \.stem, Stem.range, Stem.summary)]
 
     /// First layers.
     public var stem = Stem.cifar
@@ -47,7 +47,7 @@ public struct ResNet50: Architecture {
     /// Where it was published.
     public static let citation = "He, Zhang, Ren and Sun, CVPR 2016, arXiv:1512.03385, table 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [Stem.hyperparameter]
+    public static let settings: [Setting<Self>] = [Setting("stem", \.stem, Stem.range, Stem.summary)]
 
     /// First layers.
     public var stem = Stem.imagenet

@@ -14,12 +14,12 @@ public struct SpeechSynthesis: SelfSupervisedArchitecture {
     /// Where it was published.
     public static let citation = "Shen et al., Tacotron 2, ICASSP 2018, arXiv:1712.05884, without its post-net"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("letters", .count(1), "letters of a row"),
-        Hyperparameter("alphabet", .count(1), "number of different letters"),
-        Hyperparameter("bins", .count(1), "numbers of a frame"),
-        Hyperparameter("width", .count(2), "length of a vector, even"),
-        Hyperparameter("convolutions", .counts(1...1000), "convolutions over the letters"),
+    public static let settings: [Setting<Self>] = [
+        Setting("letters", \.letters, .count(1), "letters of a row"),
+        Setting("alphabet", \.alphabet, .count(1), "number of different letters"),
+        Setting("bins", \.bins, .count(1), "numbers of a frame"),
+        Setting("width", \.width, .count(2), "length of a vector, even"),
+        Setting("convolutions", \.convolutions, .counts(1...1000), "convolutions over the letters"),
     ]
     /// Letters are numbers of rows of a table.
     public static let standardises = false

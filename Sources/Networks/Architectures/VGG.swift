@@ -10,7 +10,7 @@ public struct VGG19: Architecture {
     /// Where it was published.
     public static let citation = "Simonyan and Zisserman, ICLR 2015, arXiv:1409.1556, configuration E"
     /// It has none.
-    public static let hyperparameters: [Hyperparameter] = []
+    public static let settings: [Setting<Self>] = []
 
     /// Creates the network.
     public init() {}

@@ -10,13 +10,13 @@ public struct VisionTransformer: Architecture {
     /// Where it was published.
     public static let citation = "Dosovitskiy et al., ICLR 2021, arXiv:2010.11929"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("patch", .count(1), "side of a patch, a divisor of the image's sides"),
-        Hyperparameter("width", .count(1), "length of a vector"),
-        Hyperparameter("heads", .count(1), "heads, a divisor of the width"),
-        Hyperparameter("layers", .counts(1...1000), "blocks"),
-        Hyperparameter("feed_forward", .count(1), "units of each feed-forward part"),
-        Hyperparameter("dropout", .decay, "probability of dropping an element"),
+    public static let settings: [Setting<Self>] = [
+        Setting("patch", \.patch, .count(1), "side of a patch, a divisor of the image's sides"),
+        Setting("width", \.width, .count(1), "length of a vector"),
+        Setting("heads", \.heads, .count(1), "heads, a divisor of the width"),
+        Setting("layers", \.layers, .counts(1...1000), "blocks"),
+        Setting("feed_forward", \.feedForward, .count(1), "units of each feed-forward part"),
+        Setting("dropout", \.dropout, .decay, "probability of dropping an element"),
     ]
 
     /// Side of a patch.
@@ -31,11 +31,6 @@ public struct VisionTransformer: Architecture {
     public var feedForward = 128
     /// Probability of dropping an element.
     public var dropout = 0.0
-
-    private enum CodingKeys: String, CodingKey {
-        case patch, width, heads, layers, dropout
-        case feedForward = "feed_forward"
-    }
 
     /// Creates a small transformer.
     public init() {}

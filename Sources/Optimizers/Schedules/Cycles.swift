@@ -10,12 +10,12 @@ public struct OneCycleSchedule: Schedule {
     /// Where it comes from.
     public static let citation = "Smith and Topin 2019, arXiv:1708.07120; torch.optim.lr_scheduler.OneCycleLR"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("pct_start", .decay, "share of the run that rises"),
-        Hyperparameter("div_factor", .above(0), "base rate over the first one"),
-        Hyperparameter("final_div_factor", .above(0), "first rate over the last one"),
-        Hyperparameter("anneal_strategy", .oneOf(["cos", "linear"]), "shape of rise and fall"),
-        Hyperparameter("three_phase", .flag, "fall back to the first rate before the last fall"),
+    public static let settings: [Setting<Self>] = [
+        Setting("pct_start", \.riseShare, .decay, "share of the run that rises"),
+        Setting("div_factor", \.initialDivisor, .above(0), "base rate over the first one"),
+        Setting("final_div_factor", \.finalDivisor, .above(0), "first rate over the last one"),
+        Setting("anneal_strategy", \.annealing, .oneOf(["cos", "linear"]), "shape of rise and fall"),
+        Setting("three_phase", \.hasThreePhases, .flag, "fall back to the first rate before the last fall"),
     ]
 
     /// Share of the run that rises.
@@ -28,14 +28,6 @@ public struct OneCycleSchedule: Schedule {
     public var annealing = "cos"
     /// Fall back to the first rate before the last fall.
     public var hasThreePhases = false
-
-    private enum CodingKeys: String, CodingKey {
-        case riseShare = "pct_start"
-        case initialDivisor = "div_factor"
-        case finalDivisor = "final_div_factor"
-        case annealing = "anneal_strategy"
-        case hasThreePhases = "three_phase"
-    }
 
     /// Creates the default schedule.
     public init() {}
@@ -67,10 +59,10 @@ public struct WarmRestarts: Schedule {
     /// Where it comes from.
     public static let citation = "Loshchilov and Hutter, ICLR 2017, arXiv:1608.03983, equation 5"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("T_0", .above(0), "length of the first cosine"),
-        Hyperparameter("T_mult", .count(1), "factor from one length to the next"),
-        Hyperparameter("eta_min", .atLeast(0), "rate at the end of each"),
+    public static let settings: [Setting<Self>] = [
+        Setting("T_0", \.firstLength, .above(0), "length of the first cosine"),
+        Setting("T_mult", \.growth, .count(1), "factor from one length to the next"),
+        Setting("eta_min", \.minimum, .atLeast(0), "rate at the end of each"),
     ]
 
     /// Length of the first cosine.
@@ -79,12 +71,6 @@ public struct WarmRestarts: Schedule {
     public var growth = 1.0
     /// Rate at the end of each.
     public var minimum = 0.0
-
-    private enum CodingKeys: String, CodingKey {
-        case firstLength = "T_0"
-        case growth = "T_mult"
-        case minimum = "eta_min"
-    }
 
     /// Creates the default schedule.
     public init() {}

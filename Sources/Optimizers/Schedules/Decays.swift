@@ -10,20 +10,15 @@ public struct ConstantSchedule: Schedule {
     /// Where it comes from.
     public static let citation = "torch.optim.lr_scheduler.ConstantLR"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("factor", .atLeast(0), "factor of the rate at first"),
-        Hyperparameter("total_iters", .atLeast(0), "how long that holds"),
+    public static let settings: [Setting<Self>] = [
+        Setting("factor", \.factor, .atLeast(0), "factor of the rate at first"),
+        Setting("total_iters", \.initialTime, .atLeast(0), "how long that holds"),
     ]
 
     /// Factor of the rate at first.
     public var factor = 1.0
     /// How long that holds.
     public var initialTime = 0.0
-
-    private enum CodingKeys: String, CodingKey {
-        case factor
-        case initialTime = "total_iters"
-    }
 
     /// Creates the default schedule.
     public init() {}
@@ -43,20 +38,15 @@ public struct StepSchedule: Schedule {
     /// Where it comes from.
     public static let citation = "torch.optim.lr_scheduler.StepLR"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("step_size", .above(0), "time between changes"),
-        Hyperparameter("gamma", .atLeast(0), "factor of each change"),
+    public static let settings: [Setting<Self>] = [
+        Setting("step_size", \.interval, .above(0), "time between changes"),
+        Setting("gamma", \.gamma, .atLeast(0), "factor of each change"),
     ]
 
     /// Time between changes.
     public var interval = 30.0
     /// Factor of each change.
     public var gamma = 0.1
-
-    private enum CodingKeys: String, CodingKey {
-        case gamma
-        case interval = "step_size"
-    }
 
     /// Creates the default schedule.
     public init() {}
@@ -76,9 +66,9 @@ public struct MultiStepSchedule: Schedule {
     /// Where it comes from.
     public static let citation = "torch.optim.lr_scheduler.MultiStepLR"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("milestones", .milestones, "times of the changes"),
-        Hyperparameter("gamma", .atLeast(0), "factor of each change"),
+    public static let settings: [Setting<Self>] = [
+        Setting("milestones", \.milestones, .milestones, "times of the changes"),
+        Setting("gamma", \.gamma, .atLeast(0), "factor of each change"),
     ]
 
     /// Times of the changes.
@@ -99,8 +89,8 @@ public struct ExponentialSchedule: Schedule {
     /// Where it comes from.
     public static let citation = "torch.optim.lr_scheduler.ExponentialLR"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("gamma", .atLeast(0), "factor for one unit of time")
+    public static let settings: [Setting<Self>] = [
+        Setting("gamma", \.gamma, .atLeast(0), "factor for one unit of time")
     ]
 
     /// Factor for one unit of time.

@@ -44,12 +44,12 @@ public struct Plateau: MetricSchedule {
     /// Where it comes from.
     public static let citation = "torch.optim.lr_scheduler.ReduceLROnPlateau"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("factor", .decay, "factor of each change"),
-        Hyperparameter("patience", .count(0), "evaluations without improvement that are let pass"),
-        Hyperparameter("threshold", .atLeast(0), "relative improvement that counts"),
-        Hyperparameter("cooldown", .count(0), "evaluations to wait after a change"),
-        Hyperparameter("min_lr", .atLeast(0), "smallest rate"),
+    public static let settings: [Setting<Self>] = [
+        Setting("factor", \.reduction, .decay, "factor of each change"),
+        Setting("patience", \.patience, .count(0), "evaluations without improvement that are let pass"),
+        Setting("threshold", \.threshold, .atLeast(0), "relative improvement that counts"),
+        Setting("cooldown", \.cooldown, .count(0), "evaluations to wait after a change"),
+        Setting("min_lr", \.minimum, .atLeast(0), "smallest rate"),
     ]
 
     /// Factor of each change.
@@ -62,12 +62,6 @@ public struct Plateau: MetricSchedule {
     public var cooldown = 0
     /// Smallest rate.
     public var minimum = 0.0
-
-    private enum CodingKeys: String, CodingKey {
-        case patience, threshold, cooldown
-        case reduction = "factor"
-        case minimum = "min_lr"
-    }
 
     /// Creates the default schedule.
     public init() {}

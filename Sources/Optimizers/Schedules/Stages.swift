@@ -38,9 +38,9 @@ public struct EqualStages: StagedSchedule {
     /// Where it comes from.
     public static let citation = "the schedules of RAMDA's experiments, arXiv:2403.14398"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("stages", .count(1), "number of equal parts"),
-        Hyperparameter("gamma", .atLeast(0), "factor of each change"),
+    public static let settings: [Setting<Self>] = [
+        Setting("stages", \.stages, .count(1), "number of equal parts"),
+        Setting("gamma", \.gamma, .atLeast(0), "factor of each change"),
     ]
 
     /// Number of equal parts.

@@ -4,11 +4,11 @@ import Settings
 /// A schedule that rises along a line at first and then takes a course of a given length.
 public protocol WarmedSchedule: Schedule {
     /// Length of a linear rise at first.
-    var warmup: Double { get }
+    var warmup: Double { get set }
     /// Factor of the rate when it begins.
-    var warmupStart: Double { get }
+    var warmupStart: Double { get set }
     /// Length of the course, warm-up not counted; 0 for the rest of the run.
-    var length: Double { get }
+    var length: Double { get set }
     /// The rate when a share of the course, in [0, 1], is done.
     func rate(atShare share: Double, base: Double) -> Double
 }
@@ -22,12 +22,16 @@ extension WarmedSchedule {
     }
 }
 
-extension Hyperparameter {
-    fileprivate static let warmup = Hyperparameter("warmup", .atLeast(0), "length of a linear rise at first")
-    fileprivate static let warmupStart = Hyperparameter(
-        "warmup_start", .share, "factor of the rate when it begins")
-    fileprivate static func length(_ name: String) -> Hyperparameter {
-        Hyperparameter(name, .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run")
+extension Setting where Root: WarmedSchedule {
+    fileprivate static var warmUp: [Setting] {
+        [
+            Setting("warmup", \.warmup, .atLeast(0), "length of a linear rise at first"),
+            Setting("warmup_start", \.warmupStart, .share, "factor of the rate when it begins"),
+        ]
+    }
+
+    fileprivate static func length(_ name: String) -> Setting {
+        Setting(name, \.length, .atLeast(0), "length of the fall, warm-up not counted; 0 for the rest of the run")
     }
 }
 
@@ -40,12 +44,12 @@ public struct LinearSchedule: WarmedSchedule {
     /// Where it comes from.
     public static let citation = "torch.optim.lr_scheduler.LinearLR"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .warmup, .warmupStart,
-        Hyperparameter("start_factor", .atLeast(0), "factor when the line begins"),
-        Hyperparameter("end_factor", .atLeast(0), "factor when it ends"),
-        .length("total_iters"),
-    ]
+    public static let settings: [Setting<Self>] =
+        Setting.warmUp + [
+            Setting("start_factor", \.startFactor, .atLeast(0), "factor when the line begins"),
+            Setting("end_factor", \.endFactor, .atLeast(0), "factor when it ends"),
+            .length("total_iters"),
+        ]
 
     /// Length of a linear rise at first.
     public var warmup = 0.0
@@ -57,14 +61,6 @@ public struct LinearSchedule: WarmedSchedule {
     public var endFactor = 0.0
     /// Length of the fall, warm-up not counted; 0 for the rest of the run.
     public var length = 0.0
-
-    private enum CodingKeys: String, CodingKey {
-        case warmup
-        case warmupStart = "warmup_start"
-        case startFactor = "start_factor"
-        case endFactor = "end_factor"
-        case length = "total_iters"
-    }
 
     /// Creates the default schedule.
     public init() {}
@@ -84,11 +80,11 @@ public struct CosineSchedule: WarmedSchedule {
     /// Where it comes from.
     public static let citation = "Loshchilov and Hutter, ICLR 2017, arXiv:1608.03983, equation 5 without restarts"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .warmup, .warmupStart,
-        Hyperparameter("eta_min", .atLeast(0), "rate at the end"),
-        .length("T_max"),
-    ]
+    public static let settings: [Setting<Self>] =
+        Setting.warmUp + [
+            Setting("eta_min", \.minimum, .atLeast(0), "rate at the end"),
+            .length("T_max"),
+        ]
 
     /// Length of a linear rise at first.
     public var warmup = 0.0
@@ -98,13 +94,6 @@ public struct CosineSchedule: WarmedSchedule {
     public var minimum = 0.0
     /// Length of the fall, warm-up not counted; 0 for the rest of the run.
     public var length = 0.0
-
-    private enum CodingKeys: String, CodingKey {
-        case warmup
-        case warmupStart = "warmup_start"
-        case minimum = "eta_min"
-        case length = "T_max"
-    }
 
     /// Creates the default schedule.
     public init() {}
@@ -124,11 +113,11 @@ public struct PolynomialSchedule: WarmedSchedule {
     /// Where it comes from.
     public static let citation = "torch.optim.lr_scheduler.PolynomialLR"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .warmup, .warmupStart,
-        Hyperparameter("power", .atLeast(0), "the power"),
-        .length("total_iters"),
-    ]
+    public static let settings: [Setting<Self>] =
+        Setting.warmUp + [
+            Setting("power", \.power, .atLeast(0), "the power"),
+            .length("total_iters"),
+        ]
 
     /// Length of a linear rise at first.
     public var warmup = 0.0
@@ -138,12 +127,6 @@ public struct PolynomialSchedule: WarmedSchedule {
     public var power = 1.0
     /// Length of the fall, warm-up not counted; 0 for the rest of the run.
     public var length = 0.0
-
-    private enum CodingKeys: String, CodingKey {
-        case warmup, power
-        case warmupStart = "warmup_start"
-        case length = "total_iters"
-    }
 
     /// Creates the default schedule.
     public init() {}
@@ -164,8 +147,8 @@ public struct InverseSquareRootSchedule: Schedule {
     public static let citation =
         "Vaswani et al., NeurIPS 2017, arXiv:1706.03762, equation 3, scaled to peak at the base rate"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("warmup", .above(0), "length of the linear rise")
+    public static let settings: [Setting<Self>] = [
+        Setting("warmup", \.warmup, .above(0), "length of the linear rise")
     ]
 
     /// Length of the linear rise.

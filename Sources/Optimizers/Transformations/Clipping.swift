@@ -11,12 +11,10 @@ public struct ClipNorm: GradientTransformation {
     /// Where the method was published.
     public static let citation = "Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters = [Hyperparameter("max_norm", .above(0), "largest norm")]
+    public static let settings: [Setting<Self>] = [Setting("max_norm", \.maxNorm, .above(0), "largest norm")]
 
     /// Largest norm.
     public var maxNorm = 1.0
-
-    private enum CodingKeys: String, CodingKey { case maxNorm = "max_norm" }
 
     /// Creates the default transformation.
     public init() {}
@@ -42,12 +40,12 @@ public struct ClipValue: GradientTransformation {
     /// Where the method was published.
     public static let citation = "torch.nn.utils.clip_grad_value_"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters = [Hyperparameter("clip_value", .above(0), "largest size of an element")]
+    public static let settings: [Setting<Self>] = [
+        Setting("clip_value", \.clipValue, .above(0), "largest size of an element")
+    ]
 
     /// Largest size of an element.
     public var clipValue = 1.0
-
-    private enum CodingKeys: String, CodingKey { case clipValue = "clip_value" }
 
     /// Creates the default transformation.
     public init() {}

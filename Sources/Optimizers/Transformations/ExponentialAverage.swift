@@ -11,7 +11,9 @@ public struct ExponentialAverage: ParameterTransformation {
     /// Where the method was published.
     public static let citation = "Tarvainen and Valpola, NeurIPS 2017, arXiv:1703.01780, equation 2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters = [Hyperparameter("decay", .decay, "share of the old average in the new one")]
+    public static let settings: [Setting<Self>] = [
+        Setting("decay", \.decay, .decay, "share of the old average in the new one")
+    ]
     /// The average is evaluated.
     public static let averages = true
 

@@ -11,9 +11,9 @@ public struct Lookahead: ParameterTransformation {
     /// Where the method was published.
     public static let citation = "Zhang, Lucas, Hinton and Ba, NeurIPS 2019, arXiv:1907.08610, Algorithm 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters = [
-        Hyperparameter("k", .count(1), "steps between moves"),
-        Hyperparameter("alpha", .share, "share of the way"),
+    public static let settings: [Setting<Self>] = [
+        Setting("k", \.k, .count(1), "steps between moves"),
+        Setting("alpha", \.alpha, .share, "share of the way"),
     ]
 
     /// Steps between moves, k.

@@ -11,7 +11,7 @@ public struct SharpnessAware: GradientTransformation {
     /// Where the method was published.
     public static let citation = "Foret, Kleiner, Mobahi and Neyshabur, ICLR 2021, arXiv:2010.01412, equation 2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters = [Hyperparameter("rho", .above(0), "radius of the ball")]
+    public static let settings: [Setting<Self>] = [Setting("rho", \.rho, .above(0), "radius of the ball")]
     /// The step is evaluated twice.
     public static let evaluatesAgain = true
 

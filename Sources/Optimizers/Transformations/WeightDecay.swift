@@ -10,12 +10,10 @@ public struct WeightDecay: GradientTransformation {
     /// Where the method was published.
     public static let citation = "Krogh and Hertz, NeurIPS 1991, equation 5"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters = [Hyperparameter.weightDecay]
+    public static let settings: [Setting<Self>] = [.weightDecay(\.weightDecay)]
 
     /// Strength λ.
     public var weightDecay = 1e-4
-
-    private enum CodingKeys: String, CodingKey { case weightDecay = "weight_decay" }
 
     /// Creates the default transformation.
     public init() {}

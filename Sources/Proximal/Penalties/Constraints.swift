@@ -10,8 +10,8 @@ public struct BoxConstraint: DiagonalPenalty {
     /// Where the method was published.
     public static let citation = "Parikh and Boyd, Proximal Algorithms, 2014, section 6.2"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("low", .any, "least value"), Hyperparameter("high", .any, "largest value"),
+    public static let settings: [Setting<Self>] = [
+        Setting("low", \.low, .any, "least value"), Setting("high", \.high, .any, "largest value"),
     ]
 
     /// Least value.
@@ -41,7 +41,7 @@ public struct SimplexConstraint: Penalty {
     /// Where the method was published.
     public static let citation = "Duchi, Shalev-Shwartz, Singer and Chandra, ICML 2008, Figure 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [Hyperparameter("radius", .above(0), "the sum")]
+    public static let settings: [Setting<Self>] = [Setting("radius", \.radius, .above(0), "the sum")]
 
     /// The sum.
     public var radius = 1.0
@@ -80,9 +80,9 @@ public struct BallConstraint: Penalty {
     /// Where the method was published.
     public static let citation = "Parikh and Boyd, Proximal Algorithms, 2014, section 6.5"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        Hyperparameter("radius", .above(0), "largest norm"),
-        Hyperparameter("norm", .oneOf(["l1", "l2", "linf"]), "which norm"),
+    public static let settings: [Setting<Self>] = [
+        Setting("radius", \.radius, .above(0), "largest norm"),
+        Setting("norm", \.norm, .oneOf(["l1", "l2", "linf"]), "which norm"),
     ]
 
     /// Largest norm.

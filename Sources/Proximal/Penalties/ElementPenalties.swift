@@ -11,12 +11,10 @@ public struct L1Penalty: ScaledPenalty, DiagonalPenalty, SubdifferentiablePenalt
     /// Where the method was published.
     public static let citation = "Tibshirani, JRSS B 1996"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.strength]
+    public static let settings: [Setting<Self>] = [.strength]
 
     /// λ.
     public var strength = 1e-3
-
-    private enum CodingKeys: String, CodingKey { case strength = "lambda" }
 
     /// Creates the default penalty.
     public init() {}
@@ -49,12 +47,10 @@ public struct SquaredL2Penalty: ScaledPenalty, DiagonalPenalty, Subdifferentiabl
     /// Where the method was published.
     public static let citation = "Hoerl and Kennard, Technometrics 1970"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.strength]
+    public static let settings: [Setting<Self>] = [.strength]
 
     /// λ.
     public var strength = 1e-3
-
-    private enum CodingKeys: String, CodingKey { case strength = "lambda" }
 
     /// Creates the default penalty.
     public init() {}
@@ -81,19 +77,14 @@ public struct ElasticNetPenalty: ScaledPenalty, DiagonalPenalty, Subdifferentiab
     /// Where the method was published.
     public static let citation = "Zou and Hastie, JRSS B 2005"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [
-        .strength, Hyperparameter("l1_ratio", .share, "share α of the l1 part"),
+    public static let settings: [Setting<Self>] = [
+        .strength, Setting("l1_ratio", \.l1Ratio, .share, "share α of the l1 part"),
     ]
 
     /// λ.
     public var strength = 1e-3
     /// Share α of the ℓ1 part.
     public var l1Ratio = 0.5
-
-    private enum CodingKeys: String, CodingKey {
-        case strength = "lambda"
-        case l1Ratio = "l1_ratio"
-    }
 
     /// Creates the default penalty.
     public init() {}

@@ -75,7 +75,7 @@ public struct GroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty, Subdifferent
     public static let citation =
         "Yuan and Lin, JRSS B 2006; diagonal metric: Deleu and Bengio, arXiv:2102.03869, Theorem 1"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.strength, .groupAxis, .groupWidth]
+    public static let settings: [Setting<Self>] = Setting.groups
 
     /// λ.
     public var strength = 1e-3
@@ -83,12 +83,6 @@ public struct GroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty, Subdifferent
     public var axis = Grouping.Axis.inputs
     /// Neighbouring slices in one group.
     public var width = 1
-
-    private enum CodingKeys: String, CodingKey {
-        case strength = "lambda"
-        case axis = "groups"
-        case width
-    }
 
     /// Creates the default penalty.
     public init() {}
@@ -124,8 +118,8 @@ public struct SparseGroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty {
     /// Where the method was published.
     public static let citation = "Simon, Friedman, Hastie and Tibshirani, JCGS 2013"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] =
-        GroupLassoPenalty.hyperparameters + [Hyperparameter("l1_ratio", .share, "share α of the l1 part")]
+    public static let settings: [Setting<Self>] =
+        Setting.groups + [Setting("l1_ratio", \.l1Ratio, .share, "share α of the l1 part")]
 
     /// λ.
     public var strength = 1e-3
@@ -135,13 +129,6 @@ public struct SparseGroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty {
     public var width = 1
     /// Share α of the ℓ1 part.
     public var l1Ratio = 0.5
-
-    private enum CodingKeys: String, CodingKey {
-        case strength = "lambda"
-        case axis = "groups"
-        case width
-        case l1Ratio = "l1_ratio"
-    }
 
     /// Creates the default penalty.
     public init() {}
@@ -193,7 +180,7 @@ public struct NonNegativeGroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty {
     /// Where the method was published.
     public static let citation = "Yuan and Lin, JRSS B 2006, with the constraint in the prox"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters = GroupLassoPenalty.hyperparameters
+    public static let settings: [Setting<Self>] = Setting.groups
 
     /// λ.
     public var strength = 1e-3
@@ -201,12 +188,6 @@ public struct NonNegativeGroupLassoPenalty: AxisGroupPenalty, DiagonalPenalty {
     public var axis = Grouping.Axis.inputs
     /// Neighbouring slices in one group.
     public var width = 1
-
-    private enum CodingKeys: String, CodingKey {
-        case strength = "lambda"
-        case axis = "groups"
-        case width
-    }
 
     /// Creates the default penalty.
     public init() {}
@@ -239,8 +220,8 @@ public struct GroupMCPPenalty: AxisGroupPenalty, DiagonalPenalty {
     /// Where the method was published.
     public static let citation = "Huang, Breheny and Ma, Statistical Science 2012"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] =
-        GroupLassoPenalty.hyperparameters + [Hyperparameter("gamma", .above(1), "where the penalty becomes constant")]
+    public static let settings: [Setting<Self>] =
+        Setting.groups + [Setting("gamma", \.gamma, .above(1), "where the penalty becomes constant")]
 
     /// λ.
     public var strength = 1e-3
@@ -250,12 +231,6 @@ public struct GroupMCPPenalty: AxisGroupPenalty, DiagonalPenalty {
     public var width = 1
     /// γ.
     public var gamma = 3.0
-
-    private enum CodingKeys: String, CodingKey {
-        case strength = "lambda"
-        case axis = "groups"
-        case width, gamma
-    }
 
     /// Creates the default penalty.
     public init() {}

@@ -1,3 +1,4 @@
+import Settings
 import Torch
 
 /// A partition of a tensor's elements: slices along one dimension, some neighbours to a group.
@@ -7,7 +8,7 @@ import Torch
 /// flattened channel has become.
 public struct Grouping: Sendable, Equatable, Codable {
     /// The dimension of the slices.
-    public enum Axis: String, Sendable, Codable, CaseIterable {
+    public enum Axis: String, Sendable, Codable, CaseIterable, SettingConvertible {
         /// Dimension 1: input channels, columns.
         case inputs
         /// Dimension 0: filters, rows.

@@ -10,12 +10,10 @@ public struct NuclearNormPenalty: ScaledPenalty {
     /// Where the method was published.
     public static let citation = "Cai, Candès and Shen, SIAM J. Optim. 2010"
     /// The hyperparameters with their ranges.
-    public static let hyperparameters: [Hyperparameter] = [.strength]
+    public static let settings: [Setting<Self>] = [.strength]
 
     /// λ.
     public var strength = 1e-3
-
-    private enum CodingKeys: String, CodingKey { case strength = "lambda" }
 
     /// Creates the default penalty.
     public init() {}

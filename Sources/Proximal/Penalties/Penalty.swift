@@ -99,9 +99,17 @@ public enum PenaltyCatalogue {
     }
 }
 
-extension Hyperparameter {
-    static let strength = Hyperparameter("lambda", .atLeast(0), "strength of the penalty")
-    static let groupAxis = Hyperparameter(
-        "groups", .oneOf(Grouping.Axis.allCases.map(\.rawValue)), "dimension whose slices are the groups")
-    static let groupWidth = Hyperparameter("width", .count(1), "neighbouring slices in one group")
+extension Setting where Root: ScaledPenalty {
+    static var strength: Setting { Setting("lambda", \.strength, .atLeast(0), "strength of the penalty") }
+}
+
+extension Setting where Root: AxisGroupPenalty {
+    /// λ and the groups.
+    static var groups: [Setting] {
+        let axes = Grouping.Axis.allCases.map(\.rawValue)
+        return [
+            .strength, Setting("groups", \.axis, .oneOf(axes), "dimension whose slices are the groups"),
+            Setting("width", \.width, .count(1), "neighbouring slices in one group"),
+        ]
+    }
 }
