@@ -50,7 +50,7 @@ let package = Package(
         .target(name: "CKernels"),
         library("Torch", ["CTorch", "Interchange"]),
         library("Interchange"),
-        library("RunLog"),
+        library("RunLog", ["Interchange"]),
         library("Plots"),
         library("Proximal", ["CKernels", "Torch", "Settings"]),
         library("Solvers", ["Torch"]),
@@ -62,7 +62,7 @@ let package = Package(
         library("Datasets", ["Torch", "Interchange"]),
         library(
             "Estimators",
-            ["Torch", "Interchange", "RunLog", "Proximal", "ConvexNetworks", "Datasets"]),
+            ["Torch", "Interchange", "RunLog", "Settings", "Proximal", "ConvexNetworks", "Datasets"]),
         library(
             "Training",
             [

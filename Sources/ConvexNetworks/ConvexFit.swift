@@ -5,7 +5,7 @@ import Torch
 /// What a fit reports while it runs.
 public struct FitEvent {
     /// Where the run is.
-    public var progress: Progress
+    public var progress: RunProgress
     /// Makes the network at hand, when there is one. Wide data pay a pass over all columns for it.
     public var network: (() -> TwoLayerNetwork)?
     /// The solver's state with the patterns it belongs to, when a checkpoint can be written.

@@ -144,7 +144,7 @@ struct FitEngine {
                 x: x, y: y, loss: loss, penalty: settings.patternPenalty ?? settings.penalty,
                 from: given, isLate: { deadline }
             ) { step, limit in
-                let progress = Progress(phase: "patterns", iteration: step, limit: limit, seconds: watch.seconds)
+                let progress = RunProgress(phase: "patterns", iteration: step, limit: limit, seconds: watch.seconds)
                 let directive = deadline ? .stop : observe(FitEvent(progress: progress))
                 wasStopped = wasStopped || directive == .stop
                 return directive
@@ -163,7 +163,7 @@ struct FitEngine {
         // Of the program's own patterns, where it has them: units that never open are gone.
         initial = made.1.map { Self.network($0, made.0) } ?? network
         guard checks else { return made }
-        let progress = Progress(
+        let progress = RunProgress(
             phase: "patterns", iteration: 0, limit: settings.maxIterations, seconds: watch.seconds,
             objective: network.objective(x, y, loss: loss, penalty: settings.penalty))
         let engine = self
@@ -237,7 +237,7 @@ struct FitEngine {
                 workspace, penalty: settings.penalty, warmStart: start, resume: resume, checks: checks,
                 deadline: { deadline }
             ) { check in
-                let progress = Progress(
+                let progress = RunProgress(
                     phase: "solve", iteration: check.iteration, limit: settings.maxIterations,
                     seconds: watch.seconds, objective: check.certificate.objective,
                     relativeGap: check.certificate.relativeGap)

@@ -1,3 +1,4 @@
+import Interchange
 import Torch
 
 /// Rows of features, with the class or the numbers to predict for each.
@@ -51,15 +52,11 @@ public struct Dataset: Sendable {
 
     /// The FNV-1a 64 hash of the bytes of features, labels (as int64) and targets, as 16 hexadecimal digits.
     public var hash: String {
-        var state: UInt64 = 0xCBF2_9CE4_8422_2325
-        func add(_ bytes: UnsafeRawBufferPointer) {
-            for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        }
-        features.withBytes(add)
-        (labels ?? []).map(Int64.init).withUnsafeBytes(add)
-        targets?.withBytes(add)
-        let digits = String(state, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        var hash = FNV1a()
+        features.withBytes { hash.add($0) }
+        (labels ?? []).map(Int64.init).withUnsafeBytes { hash.add($0) }
+        targets?.withBytes { hash.add($0) }
+        return hash.digits
     }
 
     /// The rows at the given positions, in that order, which may repeat.

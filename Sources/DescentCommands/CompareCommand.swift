@@ -137,12 +137,12 @@ struct ComparisonPlan {
     private func plan(_ run: Run) throws -> [UInt8] {
         struct Plan: Encodable {
             var arguments: [String]
-            var settings: TrainingSettings?
+            var fit: FitSettings?
+            var training: TrainingSettings?
         }
-        let settings =
-            run.method.fit == nil
-            ? try experiment.settings(run.method, rate: run.rate, strength: run.strength, seed: run.seed) : nil
-        return [UInt8](try JSONEncoder.report.encode(Plan(arguments: arguments(run), settings: settings)))
+        let made = RunConfiguration(command: [], settings: try settings(run))
+        let plan = Plan(arguments: arguments(run), fit: made.fit, training: made.training)
+        return [UInt8](try JSONEncoder.report.encode(plan))
     }
 
     /// Whether the folder of a run was made for what the experiment asks for now.
@@ -224,12 +224,9 @@ struct ComparisonPlan {
         _ = try RunFolder(path: run.folder)
         unlink(run.folder + "/failure.txt")
         try AtomicFile.write(made, to: run.folder + "/plan.json")
-        if run.method.fit == nil {
-            let settings = try experiment.settings(
-                run.method, rate: run.rate, strength: run.strength, seed: run.seed)
-            let config = ConfigFile(command: [], version: Version.text, torch: "", training: settings)
-            try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: run.folder + "/settings.json")
-        }
+        let configuration = RunConfiguration(command: [], settings: try settings(run))
+        try AtomicFile.write(
+            [UInt8](try JSONEncoder.report.encode(configuration)), to: run.folder + "/settings.json")
         let process = Process()
         process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = arguments(run) + [resumes ? "--resume" : "--restart"]
@@ -239,6 +236,13 @@ struct ComparisonPlan {
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         return (process, run, errors)
+    }
+
+    private func settings(_ run: Run) throws -> RunSettings {
+        run.method.fit == nil
+            ? .train(
+                try experiment.settings(run.method, rate: run.rate, strength: run.strength, seed: run.seed))
+            : .fit(try experiment.fitSettings(run.method, seed: run.seed))
     }
 
     private func arguments(_ run: Run) -> [String] {
@@ -255,7 +259,6 @@ struct ComparisonPlan {
         }
         if let target = experiment.target { arguments += ["--target", target] }
         if let dataFolder { arguments += ["--data", dataFolder] }
-        if run.method.fit != nil { return arguments + run.method.fitArguments }
         return arguments + ["--config", run.folder + "/settings.json"]
     }
 
@@ -297,7 +300,7 @@ struct ComparisonPlan {
             let points = report.history.filter { $0.testScore ?? $0.validationScore != nil }
             var curve = RunCurve(
                 method: method, rate: run.rate, seed: run.seed, seconds: points.map(\.seconds),
-                epochs: points.map(\.epoch), scores: points.map { $0.testScore ?? $0.validationScore ?? 0 })
+                epochs: points.map { $0.epoch ?? 0 }, scores: points.map { $0.testScore ?? $0.validationScore ?? 0 })
             let structures = points.compactMap(\.structure)
             if !structures.isEmpty {
                 curve.structure = RunStructure(
@@ -311,7 +314,7 @@ struct ComparisonPlan {
         }
         guard let report = try? JSONDecoder.report.decode(FitReport.self, from: data) else { return nil }
         var points = report.history.filter { $0.testScore ?? $0.validationScore != nil }
-            .map { ($0.seconds, Double($0.iteration), $0.testScore ?? $0.validationScore ?? 0) }
+            .map { ($0.seconds, Double($0.step), $0.testScore ?? $0.validationScore ?? 0) }
         if let final = report.testAccuracy ?? report.testR2 {
             points.append((report.seconds, Double(report.iterations), final))
         }

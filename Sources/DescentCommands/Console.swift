@@ -109,7 +109,7 @@ final class ProgressRenderer {
         self.scoreName = scoreName
     }
 
-    func show(_ progress: RunLog.Progress) {
+    func show(_ progress: RunProgress) {
         guard !isQuiet else { return }
         let isNewPhase = progress.phase != phaseStart.phase
         if isNewPhase { phaseStart = (progress.phase, progress.seconds) }
@@ -131,7 +131,7 @@ final class ProgressRenderer {
         hasOpenLine = false
     }
 
-    private func line(_ progress: RunLog.Progress) -> String {
+    private func line(_ progress: RunProgress) -> String {
         let share = min(1, Double(progress.iteration) / Double(max(1, progress.limit)))
         var parts = [String(format: "%-8@", progress.phase as NSString)]
         if isTerminal {

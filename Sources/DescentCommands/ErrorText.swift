@@ -1,6 +1,11 @@
+import Estimators
+import Settings
+
 /// One line for any error.
 enum ErrorText {
-    static func oneLine(_ error: any Error) -> String { oneLine(String(describing: error)) }
+    static func oneLine(_ error: any Error) -> String {
+        oneLine((error as? SettingError).map(setting) ?? String(describing: error))
+    }
 
     static func oneLine(_ text: String) -> String {
         let line = flags(text.split(separator: "\n").first.map(String.init) ?? "failed")
@@ -16,6 +21,14 @@ enum ErrorText {
             return unlike[name] ?? flag(name)
         }
     }
+
+    /// What is wrong with a setting, by its flag.
+    static func setting(_ error: SettingError) -> String {
+        // What a catalogue makes is called by its own name.
+        flags(fitSettings.contains(error.subject) ? "`\(error.subject)` \(error.problem)" : error.description)
+    }
+
+    private static let fitSettings = Set(Mirror(reflecting: FitSettings()).children.compactMap(\.label))
 
     /// The flag of a setting: `timeLimit` and `time_limit` are --time-limit.
     static func flag(_ name: String) -> String {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Estimators
 import Foundation
 import Interchange
 import Networks
@@ -39,28 +40,14 @@ struct Experiment: Codable {
         var name: String
         /// Settings over the common ones; `optimizer` names the optimizer.
         var train: [String: SettingTree]?
-        /// Options of `descent fit` by name, for a convex fit in place of training.
-        var fit: [String: SettingValue]?
+        /// Settings of `descent fit` with the names of a run's config.json, for a convex fit in place of training.
+        var fit: [String: SettingTree]?
         /// Learning rates; none for methods that have none.
         var rates: [Double]?
         /// Learning rates 10^U(low, high), drawn by a seed.
         var randomRates: RandomRates?
         /// Strengths of the penalty.
         var strengths: [Double]?
-
-        /// The options of a fit as arguments: each is one, so that a value is never another option.
-        var fitArguments: [String] {
-            (fit ?? [:]).sorted { $0.key < $1.key }.compactMap { name, value in
-                let flag = ErrorText.flag(name)
-                return switch value {
-                case .flag(true): flag
-                case .flag(false): "--no-" + flag.dropFirst(2)
-                case .null: nil
-                case .list(let list): flag + "=" + list.map(\.text).joined(separator: ",")
-                case .number, .word: flag + "=" + value.text
-                }
-            }
-        }
 
         /// All combinations of rates and strengths.
         var variants: [(rate: Double?, strength: Double?)] {
@@ -116,7 +103,15 @@ struct Experiment: Codable {
         try Self.requireKnown(tree, path)
         if let (problem, advice) = experiment.fault { throw fault(problem, advice) }
         // A mistake must not be found out after hours of other runs.
-        for method in experiment.methods where method.fit == nil {
+        for method in experiment.methods {
+            guard method.fit == nil else {
+                do {
+                    try experiment.fitSettings(method, seed: 0).validate()
+                } catch let error as SettingError {
+                    throw fault("fit of '\(method.name)': \(error)", "Settings are those of a run's config.json")
+                }
+                continue
+            }
             for (rate, strength) in method.variants {
                 let settings = try experiment.settings(method, rate: rate, strength: strength, seed: 0)
                 try settings.validate()
@@ -163,21 +158,6 @@ struct Experiment: Codable {
             guard numbers.count <= 1000, numbers.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
                 return ("a rate or strength of '\(method.name)' is no number ≥ 0", "Give at most 1000 finite numbers")
             }
-            let owned = ["--out", "--data", "--resume", "--restart", "--threads", "--seed", "--json"]
-            for name in (method.fit ?? [:]).keys.sorted() {
-                // A name that holds a value would be another option than the one that is looked for.
-                guard name.wholeMatch(of: #/[A-Za-z][A-Za-z0-9_-]*/#) != nil else {
-                    return ("'\(name)' in fit of '\(method.name)' is no name of an option", "Write name: value")
-                }
-                guard owned.contains(ErrorText.flag(name)) else { continue }
-                return ("'\(name)' in fit of '\(method.name)' is the comparison's own", "Leave it out")
-            }
-            do {
-                _ = try FitCommand.parse([data] + method.fitArguments)
-            } catch {
-                let reason = ErrorText.oneLine(FitCommand.message(for: error))
-                return ("fit of '\(method.name)': \(reason)", "See descent fit --help for its options")
-            }
         }
         let count = seeds.count * methods.reduce(0) { $0 + $1.variants.count }
         return count <= 10_000 ? nil : ("it asks for \(count) runs", "Ask for at most 10000")
@@ -208,106 +188,23 @@ struct Experiment: Codable {
     ///
     /// - Throws: `DataError` for names that a run's settings do not have.
     func settings(_ method: Method, rate: Double?, strength: Double?, seed: UInt64) throws -> TrainingSettings {
-        let defaults = try JSONDecoder().decode(
-            [String: SettingTree].self, from: JSONEncoder().encode(TrainingSettings()))
-        var merged = SettingTree.object(defaults)
-        for layer in [train, method.train].compactMap(\.self) {
-            merged = merged.merged(with: .object(layer))
-        }
-        if let rate {
-            merged = merged.merged(with: .object(["optimizerSettings": .object(["lr": .value(.number(rate))])]))
-        }
+        var layers = [train, method.train].compactMap(\.self).map(SettingTree.object)
+        if let rate { layers.append(.object(["optimizerSettings": .object(["lr": .value(.number(rate))])])) }
         if let strength {
             let lambda = SettingTree.object(["lambda": .value(.number(strength))])
-            merged = merged.merged(with: .object(["penalty": .object(["settings": lambda])]))
+            layers.append(.object(["penalty": .object(["settings": lambda])]))
         }
-        merged = merged.merged(with: .object(["seed": .value(.number(Double(seed)))]))
-        return try merged.trainingSettings(of: "method '\(method.name)'")
+        layers.append(Self.tree(seed: seed))
+        return try SettingTree.merged(layers).settings(over: TrainingSettings(), of: "method '\(method.name)'")
     }
-}
 
-extension SettingTree {
-    /// The settings of a training run that have these names and values.
+    /// Settings of one fit.
     ///
-    /// - Throws: `DataError` for names that a run's settings do not have, which a decoder passes over.
-    func trainingSettings(of subject: String) throws -> TrainingSettings {
-        let advice = "Settings have the names and values of a run's config.json"
-        do {
-            let made = try JSONDecoder().decode(TrainingSettings.self, from: JSONEncoder().encode(self))
-            let known = try JSONDecoder().decode(SettingTree.self, from: JSONEncoder().encode(made))
-            if let stray = firstName(missingIn: known, of: made) {
-                throw DataError(
-                    subject: subject, problem: "there is no setting '\(stray.name)'\(stray.hint)", advice: advice)
-            }
-            return made
-        } catch let error as DataError {
-            throw error
-        } catch {
-            throw DataError(subject: subject, problem: Experiment.reason(error), advice: advice)
-        }
-    }
-}
-
-/// Nested settings as they stand in a file.
-enum SettingTree: Codable, Equatable {
-    case value(SettingValue)
-    case object([String: SettingTree])
-    /// Several objects; lists of values are values.
-    case list([SettingTree])
-
-    init(from decoder: any Decoder) throws {
-        if let object = try? decoder.singleValueContainer().decode([String: SettingTree].self) {
-            self = .object(object)
-        } else if let list = try? decoder.singleValueContainer().decode([[String: SettingTree]].self), !list.isEmpty {
-            self = .list(list.map { .object($0) })
-        } else {
-            self = .value(try SettingValue(from: decoder))
-        }
+    /// - Throws: `DataError` for names that a fit's settings do not have.
+    func fitSettings(_ method: Method, seed: UInt64) throws -> FitSettings {
+        try SettingTree.merged([.object(method.fit ?? [:]), Self.tree(seed: seed)])
+            .settings(over: FitSettings(), of: "fit of '\(method.name)'")
     }
 
-    func encode(to encoder: any Encoder) throws {
-        switch self {
-        case .value(let value): try value.encode(to: encoder)
-        case .object(let object):
-            var container = encoder.singleValueContainer()
-            try container.encode(object)
-        case .list(let list):
-            var container = encoder.singleValueContainer()
-            try container.encode(list)
-        }
-    }
-
-    /// The first name that another tree does not have, behind those it stands in, with the nearest ones.
-    ///
-    /// - Parameter value: what `other` was made from; its properties are the names to choose from, since a tree lacks
-    ///   those that are nil.
-    func firstName(missingIn other: SettingTree, of value: Any?) -> (name: String, hint: String)? {
-        if case .list(let own) = self, case .list(let known) = other {
-            return zip(own, known).lazy.compactMap { $0.firstName(missingIn: $1, of: nil) }.first
-        }
-        guard case .object(let own) = self, case .object(let known) = other else { return nil }
-        let properties = value.map { Mirror(reflecting: $0).children } ?? Mirror(reflecting: ()).children
-        // A null is a setting left away.
-        for (name, tree) in own.sorted(by: { $0.key < $1.key }) where tree != .value(.null) {
-            guard let match = known[name] else {
-                let names = Set(known.keys).union(properties.compactMap(\.label))
-                return (name, NearestNames.hint(for: name, among: names.sorted()))
-            }
-            let inner = properties.first { $0.label == name }?.value
-            let unwrapped = inner.flatMap { value in
-                let mirror = Mirror(reflecting: value)
-                return mirror.displayStyle == .optional ? mirror.children.first?.value : value
-            }
-            if let found = tree.firstName(missingIn: match, of: unwrapped) {
-                return (name + "." + found.name, found.hint)
-            }
-        }
-        return nil
-    }
-
-    /// The tree with another's values in place of its own, name by name.
-    func merged(with other: SettingTree) -> SettingTree {
-        guard case .object(let own) = self, case .object(let new) = other else { return other }
-        return .object(own.merging(new) { $0.merged(with: $1) })
-    }
+    private static func tree(seed: UInt64) -> SettingTree { .object(["seed": .value(.number(Double(seed)))]) }
 }

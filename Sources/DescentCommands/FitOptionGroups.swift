@@ -5,33 +5,25 @@ import Estimators
 import Foundation
 import Interchange
 import Proximal
+import Reports
 import RunLog
+import Settings
 import Torch
 
 extension Formulation: ExpressibleByArgument {}
 extension OutputSharing: ExpressibleByArgument {}
 extension PredictionTask: ExpressibleByArgument {}
 
+extension FitSettings.Preset: ExpressibleByArgument {}
+extension FitSettings.Preconditioner: ExpressibleByArgument {}
+extension FitSettings.Precision: ExpressibleByArgument {}
+
 extension FitOptions.Penalty: ExpressibleByArgument {
     /// Reads a word or a number.
-    public init?(argument: String) {
-        switch argument {
-        case "automatic": self = .automatic
-        case "search": self = .search
-        default:
-            guard let number = Double(argument) else { return nil }
-            self = .fixed(number)
-        }
-    }
+    public init?(argument: String) { self.init(text: argument) }
 
     /// The word or number of the command line.
-    public var defaultValueDescription: String {
-        switch self {
-        case .automatic: "automatic"
-        case .search: "search"
-        case .fixed(let number): "\(number)"
-        }
-    }
+    public var defaultValueDescription: String { text }
 }
 
 /// What to train on.
@@ -101,7 +93,7 @@ struct ModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Loss: " + LossCatalogue.all.map { type(of: $0).name }.joined(separator: ", ")
-                + "; mse, bce and cross_entropy are squared, logistic and softmax. Default: softmax or logistic for "
+                + ", or with a setting, as huber(delta=0.5); mse, bce and cross_entropy are squared, logistic and softmax. Default: softmax or logistic for "
                 + "classes, squared for values.", valueName: "name"))
     var loss: String?
 
@@ -151,80 +143,32 @@ struct ModelOptions: ParsableArguments {
         help: "Standardise features, and the targets of a regression, with the training rows' statistics.")
     var standardize = true
 
-    func validate() throws {
-        if case .fixed(let penalty) = penalty, !(penalty > 0 && penalty.isFinite) {
-            throw ValidationError(
-                "--penalty \(penalty): the penalty must be above 0; without one no dual bound exists.")
+    /// Writes the options into settings.
+    func fill(_ settings: inout FitSettings) throws {
+        settings.formulation = formulation
+        settings.loss = try loss.map {
+            try NamedSettings(text: $0, among: LossCatalogue.catalogue.all, synonyms: LossCatalogue.catalogue.synonyms)
         }
-        if let loss, LossCatalogue.named(loss) == nil {
-            let names = LossCatalogue.all.map { type(of: $0).name }.joined(separator: ", ")
-            throw ValidationError("--loss \(loss): there is no such loss. Choose one of \(names).")
-        }
-        if let neurons, !(1...1_000_000_000).contains(neurons) {
-            throw ValidationError("--neurons \(neurons): give a number from 1 to 1000000000.")
-        }
-        if let epochs, !(epochs > 0 && epochs <= 1e6) {
-            throw ValidationError("--epochs \(epochs): give a number above 0, at most 1000000.")
-        }
-        if refreshes < 0 { throw ValidationError("--refreshes \(refreshes): give 0 or more.") }
-        if gates != nil, patterns != nil {
-            throw ValidationError("--gates and --patterns both name patterns: give one.")
-        }
-        if let patterns, let count = Int(patterns), !(1...1_000_000_000).contains(count) {
-            throw ValidationError("--patterns \(patterns): give a number from 1 to 1000000000.")
-        }
-    }
-
-    func applyPatterns(to options: inout FitOptions) throws {
-        if let gates {
-            let array = try Npy.read(gates)
-            guard array.shape.count == 2, array.count > 0 else {
-                throw DataError(
-                    subject: gates, problem: "holds an array of shape \(array.shape)",
-                    advice: "Gates are a d × P array, with the bias row last when the bias is used")
+        settings.penalty = penalty
+        if let patterns {
+            guard let found = FitSettings.Patterns(text: patterns) else {
+                throw ValidationError(
+                    "--patterns \(patterns): is neither a number, 'grow', 'network' nor 'from:MODEL'. Try --patterns 64, "
+                        + "or --patterns from:runs/a/model.safetensors.")
             }
-            options.patterns = .source(.gates(Tensor(array.floats(), shape: array.shape)))
-            return
+            settings.patterns = if case .from(let path) = found { .from(ModelPath.resolve(path)) } else { found }
         }
-        guard let patterns else { return }
-        if let count = Int(patterns) {
-            options.patterns = .sampled(count)
-        } else if patterns == "grow" {
-            options.patterns = .grow
-        } else if patterns == "network" {
-            options.patterns = .network
-        } else if patterns.hasPrefix("from:") {
-            let base = try ConvexModel.load(ModelPath.resolve(String(patterns.dropFirst(5))))
-            try checkPreparation(of: base)
-            options.standardiser = base.standardiser
-            options.hasBias = base.hasBias
-            options.patterns = .source(.given(base.network))
-        } else {
-            throw DataError(
-                subject: "--patterns \(patterns)", problem: "is neither a number, 'grow', 'network' nor 'from:MODEL'",
-                advice: "Try --patterns 64, or --patterns from:runs/a/model.safetensors")
-        }
-    }
-
-    /// A model's patterns only mean something on features prepared as the model's were.
-    private func checkPreparation(of base: ConvexModel) throws {
-        for (flag, isRefused) in [
-            ("--no-bias", !bias && base.hasBias),
-            ("--no-standardize", !standardize && base.standardiser.method != .none),
-        ] where isRefused {
-            throw DataError(
-                subject: flag, problem: "contradicts the model that --patterns names: it was trained without this flag",
-                advice: "Leave \(flag) out, or take a model trained with it")
-        }
+        settings.gates = gates
+        settings.neurons = neurons
+        settings.outputs = outputs
+        settings.epochs = epochs
+        settings.refreshes = refreshes
+        (settings.bias, settings.standardize) = (bias, standardize)
     }
 }
 
 /// How to solve.
 struct SolverOptions: ParsableArguments {
-    enum Preset: String, ExpressibleByArgument, CaseIterable { case paper }
-    enum Preconditioner: String, ExpressibleByArgument, CaseIterable { case automatic, gram, nystrom, none, exact }
-    enum Precision: String, ExpressibleByArgument, CaseIterable { case float32, float64 }
-
     @Option(parsing: .unconditional, help: ArgumentHelp("Relative gap at which the solve stops.", valueName: "number"))
     var tolerance = 1e-3
 
@@ -240,10 +184,10 @@ struct SolverOptions: ParsableArguments {
     var timeLimit: Double?
 
     @Option(help: "paper: two splits, ρ 0.1, Nyström of rank 20, as published.")
-    var preset: Preset?
+    var preset: FitSettings.Preset?
 
     @Option(help: "Linear system: exact factor, or conjugate gradients with gram, nystrom or no preconditioner.")
-    var preconditioner = Preconditioner.automatic
+    var preconditioner = FitSettings.Preconditioner.automatic
 
     @Option(
         parsing: .unconditional, help: ArgumentHelp("Rank of the Nyström sketch; 0 adapts it.", valueName: "number"))
@@ -257,7 +201,7 @@ struct SolverOptions: ParsableArguments {
 
     @Option(
         help: "Precision of the solve; double where it costs little unless given. Certificates are always in float64.")
-    var dtype: Precision?
+    var dtype: FitSettings.Precision?
 
     @Option(help: "cpu, cuda or cuda:1.")
     var device = "cpu"
@@ -265,33 +209,15 @@ struct SolverOptions: ParsableArguments {
     @Flag(help: "Exit with status 2 when the tolerance was not reached.")
     var requireConvergence = false
 
-    func validate() throws {
-        if !(tolerance > 0 && tolerance.isFinite) {
-            throw ValidationError("--tolerance \(tolerance): give a number above 0.")
-        }
-        if let maxIterations, maxIterations < 1 {
-            throw ValidationError("--max-iterations \(maxIterations): give at least 1.")
-        }
-        if let timeLimit, !(timeLimit > 0) { throw ValidationError("--time-limit \(timeLimit): give seconds above 0.") }
-        // Beyond this, multipliers leave the range of single precision.
-        if let rho, !(1e-12...1e12).contains(rho) {
-            throw ValidationError("--rho \(rho): give a number from 1e-12 to 1e12.")
-        }
-        if let rank, rank < 0 { throw ValidationError("--rank \(rank): give 0 or more.") }
-    }
-
-    var admm: ADMMSettings {
-        var settings = preset == .paper ? ADMMSettings.paper : ADMMSettings()
-        switch preconditioner {
-        case .automatic, .exact: break
-        case .gram: settings.linearSolver = .gram
-        case .nystrom: settings.linearSolver = .nystrom
-        case .none: settings.linearSolver = .plain
-        }
-        if preconditioner == .exact { settings.linearSolver = .dualFactor }
-        if let rank { settings.nystromRank = rank }
-        if let rho { (settings.rho, settings.scalesRho) = (rho, false) }
-        return settings
+    /// Writes the options into settings.
+    func fill(_ settings: inout FitSettings) {
+        settings.tolerance = tolerance
+        settings.maxIterations = maxIterations
+        settings.timeLimit = timeLimit
+        settings.preset = preset
+        settings.preconditioner = preconditioner
+        (settings.rank, settings.rho) = (rank, rho)
+        settings.precision = dtype
     }
 
     /// The device, which this machine has.
@@ -343,7 +269,7 @@ struct RunOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Least seconds between checkpoints, which are written after evaluations.", valueName: "seconds"))
+            "Least seconds between checkpoints.", valueName: "seconds"))
     var checkpointSeconds = 30.0
 
     @Flag(help: "Print one JSON object on standard output.")
@@ -351,6 +277,23 @@ struct RunOptions: ParsableArguments {
 
     @Flag(help: "No progress and no summary.")
     var quiet = false
+
+    /// How the run is kept in its folder.
+    var options: RunRecorder.Options {
+        var options = RunRecorder.Options()
+        (options.resumes, options.restarts, options.checkpointSeconds) = (resume, restart, checkpointSeconds)
+        (options.command, options.wording) = (Self.command, ErrorText.flags)
+        return options
+    }
+
+    /// Prints a report as one object, or as text; nothing when quiet.
+    func print(_ report: some RunReport, _ text: @autoclosure () -> String) throws {
+        if json {
+            try Console.result(String(decoding: try JSONEncoder.report.encode(report), as: UTF8.self) + "\n")
+        } else if !quiet {
+            try Console.result(text() + "\n")
+        }
+    }
 
     func validate() throws {
         if let threads, !(1...1024).contains(threads) {

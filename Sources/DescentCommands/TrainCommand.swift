@@ -124,43 +124,22 @@ struct TrainCommand: ParsableCommand {
         if let threads = running.threads { Runtime.threads = threads }
         let device = try Device.available(optimization.device)
         let settings = try self.settings()
-        let loaded = try loadData(data.request(seed: running.seed))
-        let folder = try RunFolder(path: running.out ?? "runs/" + RunFolder.safeName(loaded.train.name) + "-train")
-        var isDone = false
-        defer { if !isDone { folder.discardIfNew() } }
-        let report = try train(settings, loaded, device, folder)
-        isDone = true
-        if running.json {
-            try Console.result(String(decoding: try JSONEncoder.report.encode(report), as: UTF8.self) + "\n")
-        } else if !running.quiet {
-            try Console.result(TrainingSummary.text(report) + "\n\nresults in \(folder.path)\n")
-        }
-        if report.termination == Termination.cancelled.rawValue { throw ExitStatus.interrupted }
-    }
-
-    private func train(
-        _ settings: TrainingSettings, _ loaded: LoadedData, _ device: Device, _ folder: RunFolder
-    ) throws -> TrainingReport {
+        let loaded = try loadData(data.request(seed: settings.seed))
         if !running.quiet { announce(settings, loaded, device) }
-        var options = RunRecorder.Options(command: RunOptions.command)
-        (options.resumes, options.restarts, options.settings) = (running.resume, running.restart, settings)
-        (options.keeps, options.checkpointSeconds) = (optimization.keep, running.checkpointSeconds)
-        let recorder = try RunRecorder(folder, options)
         Interruption.install()
         let renderer = ProgressRenderer(
             isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
-        var (model, report) = try settings.fit(loaded, device: device, resumingFrom: recorder.checkpoint) { event in
-            guard recorder.note(event) == .proceed else { return .stop }
+        let folder = running.out ?? "runs/" + RunFolder.safeName(loaded.train.name) + "-train"
+        var options = running.options
+        options.keeps = optimization.keep
+        let report = try settings.fit(loaded, in: folder, device: device, options) { event in
             if !running.quiet { for line in event.announcement { Console.note(line) } }
             renderer.show(event.progress)
             return Interruption.isRequested ? .stop : .proceed
-        }
+        }.report
         renderer.finish()
-        model.facts = Self.facts(report, data.source)
-        try recorder.finish(report, save: model.save) {
-            try TrainingPage(report: report, result: (loaded, model)).render()
-        }
-        return report
+        try running.print(report, TrainingSummary.text(report) + "\n\nresults in \(folder)")
+        if report.termination == Termination.cancelled.rawValue { throw ExitStatus.interrupted }
     }
 
     private func announce(_ settings: TrainingSettings, _ loaded: LoadedData, _ device: Device) {
@@ -174,22 +153,8 @@ struct TrainCommand: ParsableCommand {
                 + "\(Runtime.threads) threads on \(device)")
     }
 
-    private static func facts(_ report: TrainingReport, _ source: String) -> [String: String] {
-        var facts = [
-            "method": report.method, "steps": "\(report.steps)", "termination": report.termination,
-            "data hash": report.dataHash, "data": source,
-        ]
-        facts["seed"] = report.settings.map { "\($0.seed)" }
-        if let test = report.testScore { facts["test score"] = Format.percent(test) }
-        return facts
-    }
-
     private func settings() throws -> TrainingSettings {
-        if let config {
-            struct Stored: Decodable { var training: SettingTree }
-            return try JSONDecoder().decode(Stored.self, from: Data(InputFile.bytes(config)))
-                .training.trainingSettings(of: config)
-        }
+        if let config { return try ConfigurationFile.training(config) }
         var settings = TrainingSettingsBuilder(
             network: network, optimization: optimization, structure: structure, validation: data.validation,
             seed: running.seed

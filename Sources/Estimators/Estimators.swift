@@ -41,7 +41,8 @@ public struct ConvexClassifier: Sendable {
     /// - Throws: `DataError` for shapes, labels or values that cannot be used; `TorchError` when the engine fails.
     public func fit(
         _ features: Tensor, _ labels: [Int], classNames: [String]? = nil,
-        test: (features: Tensor, classes: [Int])? = nil, observe: (ConvexRunEvent) -> Directive = { _ in .proceed }
+        test: (features: Tensor, classes: [Int])? = nil,
+        observe: (RunEvent<ConvexModel>) -> Directive = { _ in .proceed }
     ) throws -> FittedModel {
         let data = try LoadedData(features, classes: labels, classNames: classNames, test: test)
         let (model, report) = try ConvexTrainer(options: options).fit(data, observe: observe)
@@ -68,7 +69,7 @@ public struct ConvexRegressor: Sendable {
     /// - Throws: `DataError` for shapes or values that cannot be used; `TorchError` when the engine fails.
     public func fit(
         _ features: Tensor, _ targets: Tensor, test: (features: Tensor, targets: Tensor)? = nil,
-        observe: (ConvexRunEvent) -> Directive = { _ in .proceed }
+        observe: (RunEvent<ConvexModel>) -> Directive = { _ in .proceed }
     ) throws -> FittedModel {
         let data = try LoadedData(features, targets: targets, test: test)
         let (model, report) = try ConvexTrainer(options: options).fit(data, observe: observe)

@@ -1,6 +1,7 @@
 import ConvexNetworks
 import Datasets
 import Proximal
+import Settings
 import Torch
 
 /// How a model is chosen and trained; every field has a default that needs no knowledge of optimisation.
@@ -30,7 +31,7 @@ public struct FitOptions: Sendable {
     /// The convex program, solver settings and seed.
     public var convex = ConvexSettings()
     /// The loss; nil for softmax or logistic on classes and squared on values.
-    public var loss: String?
+    public var loss: (any Loss)?
     /// The penalty.
     public var penalty = Penalty.automatic
     /// The patterns.
@@ -71,7 +72,7 @@ public struct FitOptions: Sendable {
 
     /// The loss for a task: the named one, or the task's default.
     func resolvedLoss(_ task: PredictionTask, outputs classes: Int) -> any Loss {
-        if let loss, let found = LossCatalogue.named(loss) { return found }
+        if let loss { return loss }
         // The paper's splitting keeps the squared loss inside its linear system.
         if convex.admm.splitting == .two { return SquaredLoss() }
         switch task {
@@ -79,144 +80,23 @@ public struct FitOptions: Sendable {
         case .classification: return classes == 2 ? LogisticLoss() : SoftmaxLoss()
         }
     }
-}
 
-/// What the penalty search tried.
-public struct PathPoint: Sendable, Codable, Equatable {
-    /// Penalty β of the training folds, scaled to all rows.
-    public var penalty: Double
-    /// Hidden units or patterns asked for.
-    public var patterns: Int
-    /// Mean validation score over the folds.
-    public var score: Double
-    /// Standard error of the mean.
-    public var standardError: Double
-}
-
-/// The numbers of a fit: what `descent fit --json` prints and the run folder keeps.
-public struct FitReport: Sendable, Codable {
-    /// Name of the method.
-    public var method = "convex"
-    /// What is predicted.
-    public var task: PredictionTask
-    /// The convex program.
-    public var formulation: Formulation
-    /// Name of the loss.
-    public var loss: String
-    /// Penalty β.
-    public var penalty: Double
-    /// How β was found.
-    public var penaltyChoice: String
-    /// Hidden units of the network that is returned.
-    public var neurons: Int
-    /// Activation patterns of the program.
-    public var patterns: Int
-    /// Where the patterns came from.
-    public var patternSource: String
-    /// Whether a column of ones was appended.
-    public var bias: Bool
-    /// How features were standardised.
-    public var standardisation: String
-    /// Training rows.
-    public var rows: Int
-    /// Raw feature columns.
-    public var columns: Int
-    /// Outputs of the network.
-    public var outputs: Int
-    /// Training objective of the network that is returned.
-    public var objective: Double
-    /// Nil where no finite bound exists.
-    public var dualBound: Double?
-    /// `(objective − dualBound) / objective`; nil where no finite bound exists.
-    public var relativeGap: Double?
-    /// The network lies below the bound.
-    public var networkBeatsProgram: Bool
-    /// What the gap says, in words.
-    public var certificate: String
-    /// Objective of the convex variable, cone violations ignored.
-    public var convexObjective: Double
-    /// How far the convex variable leaves its cones, relative.
-    public var coneViolation: Double?
-    /// Objective of the stochastic run, before the convex solve.
-    public var initialObjective: Double?
-    /// Train accuracy of the stochastic run.
-    public var initialTrainAccuracy: Double?
-    /// Test accuracy of the stochastic run.
-    public var initialTestAccuracy: Double?
-    /// Largest violation found by the last pricing step, in units of β.
-    public var pricing: Double?
-    /// Share of training rows classified right.
-    public var trainAccuracy: Double?
-    /// Share of validation rows classified right.
-    public var validationAccuracy: Double?
-    /// Share of test rows classified right.
-    public var testAccuracy: Double?
-    /// R² on the training rows.
-    public var trainR2: Double?
-    /// R² on the validation rows.
-    public var validationR2: Double?
-    /// R² on the test rows.
-    public var testR2: Double?
-    /// Train score of the convex program's own predictions, beside those of the network.
-    public var convexTrainScore: Double?
-    /// Test score of the convex program's own predictions, beside those of the network.
-    public var convexTestScore: Double?
-    /// ADMM iterations.
-    public var iterations: Int
-    /// Conjugate-gradient products.
-    public var pcgIterations: Int
-    /// How the linear system was solved.
-    public var linearSolver: String
-    /// Floating-point operations in products with the data.
-    public var gemmFlops: Double
-    /// Seconds of the whole run.
-    public var seconds: Double
-    /// Seconds by phase.
-    public var secondsByPhase: [String: Double]
-    /// Largest resident size of the process.
-    public var peakMemoryBytes: Int
-    /// What was stated before the run.
-    public var estimatedBytes: Int
-    /// Why the solve stopped.
-    public var termination: String
-    /// What that means and what to try.
-    public var advice: String
-    /// Seed of everything random.
-    public var seed: UInt64
-    /// Precision of the solve.
-    public var dtype: String
-    /// Device of the solve.
-    public var device: String
-    /// Threads inside one operation.
-    public var threads: Int
-    /// Hash of the training data.
-    public var dataHash: String
-    /// Version of LibTorch.
-    public var torch: String
-    /// Notices about the data and the run.
-    public var notices: [String]
-    /// What the penalty search tried.
-    public var path: [PathPoint]
-    /// Objective, gap and scores against time.
-    public var history: [ConvexRunPoint]
-}
-
-/// One line of a run's history.
-public struct ConvexRunPoint: Sendable, Codable, Equatable {
-    /// Phase of the run.
-    public var phase: String
-    /// Iteration in the phase.
-    public var iteration: Int
-    /// Seconds of the whole run.
-    public var seconds: Double
-    /// Training objective of the network that is returned.
-    public var objective: Double?
-    /// `(objective − dualBound) / objective`; nil where no finite bound exists.
-    public var relativeGap: Double?
-    /// Score on the training rows.
-    public var trainScore: Double?
-    /// Score on the validation rows.
-    public var validationScore: Double?
-    /// Score on the test rows.
-    public var testScore: Double?
+    /// Everything that must be the same where a run goes on: all but the limits of iterations and time.
+    var identity: String {
+        let (c, a) = (convex, convex.admm)
+        var parts = [
+            "\(c.formulation) \(c.sharing) \(c.refreshes) \(c.epochs ?? -1) \(c.tolerance) \(c.seed)",
+            "\(a)", loss?.text ?? "usual loss", "\(penalty)", "\(neurons ?? -1) \(hasBias)",
+            "\(standardisation?.rawValue ?? "usual") \(validation ?? 0) \(precision.map { "\($0)" } ?? "usual")",
+            "\(crossValidationRows) \(crossValidationElements) \(folds)",
+        ]
+        switch patterns {
+        case .source(.gates(let gates)): parts.append("gates \(gates.fingerprint)")
+        case .source(.given(let network)):
+            parts.append("given \(network.hidden.fingerprint) \(network.output.fingerprint)")
+        default: parts.append("\(patterns)")
+        }
+        if let standardiser { parts.append("prepared by \(standardiser)") }
+        return parts.joined(separator: "\n")
+    }
 }

@@ -2,6 +2,7 @@ import ConvexNetworks
 import Datasets
 import Foundation
 import Proximal
+import Settings
 import RunLog
 import Torch
 
@@ -20,7 +21,7 @@ struct ReportBuilder {
         let trainer = ConvexTrainer(options: options)
         let columns = model.inputColumns
         report = FitReport(
-            task: data.task, formulation: options.convex.formulation, loss: type(of: loss).name,
+            task: data.task, formulation: options.convex.formulation, loss: loss.text,
             penalty: result.penalty, penaltyChoice: "", neurons: model.network.units, patterns: result.patternCount,
             patternSource: Self.sourceName(options), bias: options.hasBias,
             standardisation: model.standardiser.method.rawValue, rows: rows, columns: columns,
@@ -63,7 +64,7 @@ struct ReportBuilder {
     }
 
     mutating func fillRun(
-        watch: Stopwatch, notices: [String], history: [ConvexRunPoint], path: [PathPoint], choice: String
+        watch: Stopwatch, notices: [String], history: [HistoryPoint], path: [PathPoint], choice: String
     ) {
         report.seconds = watch.seconds
         report.secondsByPhase = watch.phases

@@ -1,3 +1,4 @@
+import Interchange
 import Torch
 
 /// How a parameter gets its first values, named as in `torch.nn.init`.
@@ -83,8 +84,9 @@ public enum Initialiser: Sendable, Equatable {
 extension SplitMix64 {
     /// Numbers of one parameter, from a hash of its name and the seed.
     init(name: String, seed: UInt64) {
-        let hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        self.init(seed: hash ^ (seed &* 0x9E37_79B9_7F4A_7C15))
+        var hash = FNV1a()
+        hash.add(name.utf8)
+        self.init(seed: hash.value ^ (seed &* 0x9E37_79B9_7F4A_7C15))
     }
 
     /// A standard normal number, drawn again outside of two deviations.

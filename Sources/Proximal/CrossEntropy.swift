@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Torch
 
 /// `Σ log(1 + exp(−y z))` with targets ±1, one column per class.
@@ -7,6 +8,10 @@ public struct LogisticLoss: Loss {
     public static let name = "logistic"
     /// One line of help.
     public static let summary = "log(1 + exp(-y z)) for targets of -1 and 1, each class against the rest"
+    /// Where the method was published.
+    public static let citation = "Berkson, JASA 1944"
+    /// The hyperparameters with their ranges.
+    public static let settings: [Setting<Self>] = []
     /// How class labels become targets.
     public static let encoding = TargetEncoding.signs
     /// Probabilities near 0 and 1 leave little: measured as the best of five values on fifteen programs.
@@ -50,6 +55,10 @@ public struct SoftmaxLoss: Loss {
     public static let name = "softmax"
     /// One line of help.
     public static let summary = "cross-entropy of the softmax over classes"
+    /// Where the method was published.
+    public static let citation = "Bridle, NeurIPS 1989"
+    /// The hyperparameters with their ranges.
+    public static let settings: [Setting<Self>] = []
     /// How class labels become targets.
     public static let encoding = TargetEncoding.simplex
     /// Probabilities near 0 and 1 leave little: measured as the best of five values on fifteen programs.

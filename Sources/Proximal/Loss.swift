@@ -1,14 +1,11 @@
+import Settings
 import Torch
 
 /// A convex loss `L(z, y) = Σ_j ℓ(z_j, y_j)` over rows, without a factor 1/n.
 ///
 /// Predictions `z` and targets `y` are `n × C`. A solver needs the value, the gradient, the proximal operator and
 /// the convex conjugate; from these follow the ADMM split `z = Fu` and the dual bound.
-public protocol Loss: Sendable {
-    /// Name on the command line.
-    static var name: String { get }
-    /// One line of help.
-    static var summary: String { get }
+public protocol Loss: Configurable {
     /// How class labels become targets.
     static var encoding: TargetEncoding { get }
     /// Whether targets may be any real numbers, as in regression.
@@ -47,18 +44,16 @@ public enum TargetEncoding: Sendable {
 
 /// The losses by name. A new loss is one file and one line here.
 public enum LossCatalogue {
-    /// All losses.
-    public static let all: [any Loss] = [
-        SquaredLoss(), SoftmaxLoss(), LogisticLoss(), HingeLoss(), HuberLoss(),
-    ]
-    /// The names that `descent train` and PyTorch have for them.
-    private static let synonyms = ["mse": "squared", "cross_entropy": "softmax", "bce": "logistic"]
+    /// The entries, to which a user's own may be added; other names are those of `descent train` and PyTorch.
+    public static let catalogue = Catalogue<any Loss>(
+        "loss", [SquaredLoss.self, SoftmaxLoss.self, LogisticLoss.self, HingeLoss.self, HuberLoss.self],
+        synonyms: ["mse": "squared", "cross_entropy": "softmax", "bce": "logistic"])
+
+    /// All losses, with their default settings.
+    public static var all: [any Loss] { catalogue.all.compactMap { $0.init() as? any Loss } }
 
     /// Finds a loss by its name, or by that of PyTorch.
-    public static func named(_ name: String) -> (any Loss)? {
-        let meant = synonyms[name.replacing("-", with: "_")] ?? name
-        return all.first { type(of: $0).name == meant }
-    }
+    public static func named(_ name: String) -> (any Loss)? { try? catalogue.make(name) }
 }
 
 /// `½ Σ (z − y)²`, the loss of the CRONOS paper.
@@ -67,6 +62,10 @@ public struct SquaredLoss: Loss {
     public static let name = "squared"
     /// One line of help.
     public static let summary = "half the sum of squared differences"
+    /// Where the method was published.
+    public static let citation = "Gauss 1809"
+    /// The hyperparameters with their ranges.
+    public static let settings: [Setting<Self>] = []
     /// How class labels become targets.
     public static let encoding = TargetEncoding.oneHot
     /// Whether targets may be any real numbers.
@@ -95,6 +94,10 @@ public struct HingeLoss: Loss {
     public static let name = "hinge"
     /// One line of help.
     public static let summary = "max(0, 1 - y z) for targets of -1 and 1, each class against the rest"
+    /// Where the method was published.
+    public static let citation = "Cortes and Vapnik, Machine Learning 1995"
+    /// The hyperparameters with their ranges.
+    public static let settings: [Setting<Self>] = []
     /// How class labels become targets.
     public static let encoding = TargetEncoding.signs
 
@@ -121,17 +124,26 @@ public struct HuberLoss: Loss {
     /// Name on the command line.
     public static let name = "huber"
     /// One line of help.
-    public static let summary = "squared for small residuals, absolute beyond delta = 1: regression with outliers"
+    public static let summary = "squared for small residuals, absolute beyond delta: regression with outliers"
+    /// Where the method was published.
+    public static let citation = "Huber, Annals of Mathematical Statistics 1964"
+    /// The hyperparameters with their ranges.
+    public static let settings: [Setting<Self>] = [
+        Setting("delta", \.delta, .above(0), "residual at which it turns from squares to absolute values")
+    ]
     /// How class labels become targets.
     public static let encoding = TargetEncoding.oneHot
     /// Whether targets may be any real numbers.
     public static let acceptsValues = true
 
     /// Residual at which the loss turns from quadratic to linear; > 0.
-    public var delta: Double
+    public var delta = 1.0
 
     /// Creates the loss.
-    public init(delta: Double = 1) { self.delta = delta }
+    public init() {}
+
+    /// Creates the loss with a residual δ > 0.
+    public init(delta: Double) { self.delta = delta }
 
     /// The summed loss.
     public func value(_ z: Tensor, _ y: Tensor) -> Double {

@@ -1,6 +1,5 @@
 import Datasets
 import Foundation
-import Training
 
 /// The checkpoints of a run folder: the newest few.
 package struct CheckpointFolder {
@@ -20,17 +19,17 @@ package struct CheckpointFolder {
         guard let last = files.last else {
             throw DataError(
                 subject: folder, problem: "holds no checkpoint to resume",
-                advice: "Only an interrupted run leaves one; start it again without `resume`")
+                advice: "Only a run stopped by Ctrl-C or `timeLimit` leaves one; start it again without `resume`")
         }
         return path + "/" + last
     }
 
-    /// Writes the newest checkpoint, named by the batches done, and removes those beyond the number to keep.
-    package func write(_ event: TrainerEvent) throws {
+    /// Writes the newest checkpoint, named by where the run is, and removes those beyond the number to keep.
+    package func write(_ writeCheckpoint: (String) throws -> Void, position: Int) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        let number = String(event.batches)
+        let number = String(position)
         let padded = String(repeating: "0", count: max(0, 10 - number.count)) + number
-        try event.writeCheckpoint("\(path)/step-\(padded).safetensors")
+        try writeCheckpoint("\(path)/step-\(padded).safetensors")
         for old in files.dropLast(keeps) { unlink(path + "/" + old) }
     }
 }

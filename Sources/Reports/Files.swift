@@ -33,7 +33,7 @@ package final class MetricsLog {
         encoder.outputFormatting = [.sortedKeys]
     }
 
-    package func append(_ progress: RunLog.Progress) {
+    package func append(_ progress: RunProgress) {
         guard let line = try? encoder.encode(progress) else { return }
         try? handle?.write(contentsOf: line + Data("\n".utf8))
     }

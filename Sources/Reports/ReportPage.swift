@@ -3,6 +3,7 @@ import Datasets
 import Estimators
 import Foundation
 import Plots
+import RunLog
 import Torch
 
 /// The HTML page of a run.
@@ -65,7 +66,7 @@ package struct ReportPage {
             series: [Series("gap", x: seconds, y: gaps)])
         let table = points.suffix(200).map { point in
             [
-                "\(point.iteration)", String(format: "%.2f", point.seconds), Format.number(point.objective ?? .nan),
+                "\(point.step)", String(format: "%.2f", point.seconds), Format.number(point.objective ?? .nan),
                 point.relativeGap.map(Format.percent) ?? "", point.testScore.map(Format.percent) ?? "",
             ]
         }

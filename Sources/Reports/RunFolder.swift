@@ -1,10 +1,7 @@
 import Datasets
-import Estimators
 import Foundation
 import Interchange
 import RunLog
-import Torch
-import Training
 
 /// The folder of one run: model, report, metrics, page and checkpoint.
 ///
@@ -79,12 +76,13 @@ package struct RunFolder {
     /// Makes room for a run that has begun to work: what an earlier one left goes, and the configuration comes.
     ///
     /// Not before: data and settings that are refused must not cost the results that are there.
-    package func begin(isResumed: Bool, command: [String], settings: TrainingSettings? = nil) throws {
+    package func begin(isResumed: Bool, command: [String], settings: RunSettings? = nil) throws {
         if !isResumed {
             removeCheckpoint()
             removeResults()
         }
-        try writeConfig(command, settings)
+        let config = RunConfiguration(command: command, settings: settings)
+        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: path + "/config.json")
     }
 
     /// Makes the folder and those above it; 0 or an error number.
@@ -126,47 +124,22 @@ package struct RunFolder {
         return stem.isEmpty || stem.hasPrefix(".") ? "run" : stem
     }
 
-    private var checkpointPath: String { path + "/checkpoint/state.safetensors" }
+    /// The checkpoints that are there.
+    private var checkpoints: [String] { Self.checkpoints(in: path) }
 
-    package func readCheckpoint(
-        _ dataHash: String, _ device: Device, _ arguments: [String]
-    ) throws -> ConvexRunCheckpoint {
-        guard FileManager.default.fileExists(atPath: checkpointPath) else {
-            throw DataError(
-                subject: path, problem: "holds no checkpoint to resume",
-                advice: "Only a run stopped by Ctrl-C or `timeLimit` leaves one; start it again without `resume`")
-        }
-        let contents = try CheckpointFile.read(checkpointPath, device: device)
-        guard contents.dataHash == dataHash else {
-            throw DataError(
-                subject: path, problem: "the checkpoint is of other data (hash \(contents.dataHash), now \(dataHash))",
-                advice: "Resume with the same data")
-        }
-        guard contents.arguments == arguments else {
-            throw DataError(
-                subject: path,
-                problem: "the checkpoint is of the run '\(contents.arguments.joined(separator: " "))'",
-                advice: "Resume with the same arguments")
-        }
-        return contents.checkpoint
-    }
-
-    package func writeCheckpoint(_ checkpoint: ConvexRunCheckpoint, _ dataHash: String, _ arguments: [String]) throws {
-        try FileManager.default.createDirectory(atPath: path + "/checkpoint", withIntermediateDirectories: true)
-        try CheckpointFile.write(checkpoint, arguments: arguments, dataHash: dataHash, to: checkpointPath)
-    }
-
-    /// The checkpoints that are there: those of `descent fit` and of `descent train`.
-    private var checkpoints: [String] {
+    private static func checkpoints(in path: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path + "/checkpoint")) ?? []).filter { name in
-            Self.isCheckpoint(named: name, in: path + "/checkpoint")
+            isCheckpoint(named: name, in: path + "/checkpoint")
         }
     }
+
+    /// Whether an interrupted run left a checkpoint in a folder.
+    package static func holdsCheckpoint(_ path: String) -> Bool { !checkpoints(in: path).isEmpty }
 
     /// Whether a file is a checkpoint, by its name and its header.
     package static func isCheckpoint(named name: String, in folder: String) -> Bool {
         name.wholeMatch(of: #/state\.safetensors|step-\d{10,}\.safetensors/#) != nil
-            && hasKey(folder + "/" + name, of: ["descent.training", "descent.checkpoint"])
+            && hasKey(folder + "/" + name, of: ["descent.training", CheckpointKey.metadata])
     }
 
     /// Whether the header of a file has one of some keys; the rest may be large.
@@ -199,30 +172,22 @@ package struct RunFolder {
 
     /// Opens the log of the run.
     ///
-    /// - Parameter keptCount: of a resumed run, how many of the lines belong to what was done before its checkpoint.
-    package func openMetrics(keeping keptCount: (([RunLog.Progress]) -> Int)? = nil) throws -> MetricsLog {
+    /// - Parameter kept: of a resumed run, how many of the lines are of what was done before its checkpoint.
+    package func openMetrics(keeping kept: Int? = nil) throws -> MetricsLog {
         let file = path + "/metrics.jsonl"
-        var kept: [UInt8] = []
-        if let keptCount {
-            let lines = (FileManager.default.contents(atPath: file) ?? Data()).split(separator: UInt8(ascii: "\n"))
+        var lines: [UInt8] = []
+        if let kept {
+            let all = (FileManager.default.contents(atPath: file) ?? Data()).split(separator: UInt8(ascii: "\n"))
             // A killed process may have left half a line.
-            let whole = lines.compactMap { line in
-                (try? JSONDecoder.report.decode(RunLog.Progress.self, from: line)).map { (line, $0) }
-            }
-            for (line, _) in whole.prefix(max(0, keptCount(whole.map(\.1)))) { kept += line + [UInt8(ascii: "\n")] }
+            let whole = all.filter { (try? JSONDecoder.report.decode(RunProgress.self, from: $0)) != nil }
+            for line in whole.prefix(max(0, kept)) { lines += line + [UInt8(ascii: "\n")] }
         }
-        try AtomicFile.write(kept, to: file)
+        try AtomicFile.write(lines, to: file)
         return MetricsLog(path: file)
     }
 
-    /// Writes what made the run: its settings, too, where it has some.
-    private func writeConfig(_ command: [String], _ settings: TrainingSettings?) throws {
-        let config = ConfigFile(command: command, version: Version.text, torch: Runtime.version, training: settings)
-        try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: path + "/config.json")
-    }
-
-    /// Writes the numbers and the page of a training run.
-    package func write(_ report: TrainingReport, page: String) throws {
+    /// Writes the numbers and the page of a run.
+    package func write(_ report: some RunReport, page: String) throws {
         try AtomicFile.write([UInt8](try JSONEncoder.report.encode(report)), to: path + "/report.json")
         try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
     }
@@ -247,25 +212,5 @@ package struct RunFolder {
         try AtomicFile.write([UInt8](try JSONEncoder.report.encode(numbers)), to: path + "/comparison.json")
         try AtomicFile.write(Array(markdown.utf8), to: path + "/comparison.md")
         try AtomicFile.write(Array(page.utf8), to: path + "/comparison.html")
-    }
-
-    package func writeResults(model: ConvexModel, report: FitReport, data: LoadedData) throws {
-        let numbers = [UInt8](try JSONEncoder.report.encode(report))
-        let page = try ReportPage(model: model, report: report, data: data).render()
-        try model.save(to: path + "/model.safetensors")
-        try AtomicFile.write(numbers, to: path + "/report.json")
-        try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
-    }
-}
-
-/// What made a run, as its folder keeps it.
-package struct ConfigFile: Encodable {
-    var command: [String]
-    var version: String
-    var torch: String
-    var training: TrainingSettings?
-
-    package init(command: [String], version: String, torch: String, training: TrainingSettings?) {
-        (self.command, self.version, self.torch, self.training) = (command, version, torch, training)
     }
 }

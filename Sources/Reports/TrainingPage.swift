@@ -64,7 +64,7 @@ package struct TrainingPage {
         let seconds = points.map(\.seconds)
         let rows = points.suffix(200).map { point in
             [
-                "\(point.step)", String(format: "%.2f", point.epoch), String(format: "%.2f", point.seconds),
+                "\(point.step)", String(format: "%.2f", point.epoch ?? 0), String(format: "%.2f", point.seconds),
                 point.phase,
                 point.trainLoss.map(Format.number) ?? "", point.objective.map(Format.number) ?? "",
                 point.relativeGap.map(Format.percent) ?? "", point.penalty.map(Format.number) ?? "",
@@ -80,7 +80,7 @@ package struct TrainingPage {
             page.add(svg: chart.svg(), table: (header, rows))
         }
         var scores: [Series] = []
-        for (name, value) in [("test", \TrainingPoint.testScore), ("validation", \TrainingPoint.validationScore)]
+        for (name, value) in [("test", \HistoryPoint.testScore), ("validation", \HistoryPoint.validationScore)]
         where points.contains(where: { $0[keyPath: value] != nil }) {
             scores.append(Series(name, x: seconds, y: points.map { 100 * ($0[keyPath: value] ?? .nan) }))
         }
@@ -100,7 +100,7 @@ package struct TrainingPage {
             func series(_ name: String, _ value: (StructurePoint) -> Double?) -> Series? {
                 let values = points.map { $0.structure.flatMap(value) }
                 guard values.contains(where: { $0 != nil }) else { return nil }
-                return Series(name, x: points.map(\.epoch), y: values.map { 100 * ($0 ?? .nan) }, style: .step)
+                return Series(name, x: points.map { $0.epoch ?? 0 }, y: values.map { 100 * ($0 ?? .nan) }, style: .step)
             }
             let all = [
                 series("weights in zero groups", \.groupSparsity), series("zero singular values", \.lowRankLevel),

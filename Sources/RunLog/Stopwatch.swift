@@ -3,8 +3,15 @@ public final class Stopwatch {
     private let now: () -> Double
     private let start: Double
     private let earlier: Double
-    /// Seconds by phase.
-    public private(set) var phases: [String: Double]
+    private var closed: [String: Double]
+    /// Phases that run, each with its begin.
+    private var open: [(phase: String, begin: Double)] = []
+
+    /// Seconds by phase, those that still run included.
+    public var phases: [String: Double] {
+        let time = now()
+        return open.reduce(into: closed) { $0[$1.phase, default: 0] += time - $1.begin }
+    }
 
     /// Starts the watch; a resumed run passes the seconds and phases it had.
     ///
@@ -14,7 +21,7 @@ public final class Stopwatch {
         self.now = now ?? { Self.seconds(clock.now - epoch) }
         start = self.now()
         earlier = elapsed
-        self.phases = phases
+        closed = phases
     }
 
     /// Seconds since the start, including those of the run that was resumed.
@@ -22,8 +29,8 @@ public final class Stopwatch {
 
     /// Runs `body` and adds its time to a phase.
     public func measure<R, E: Error>(_ phase: String, _ body: () throws(E) -> R) throws(E) -> R {
-        let begin = now()
-        defer { phases[phase, default: 0] += now() - begin }
+        open.append((phase, now()))
+        defer { if let ended = open.popLast() { closed[ended.phase, default: 0] += now() - ended.begin } }
         return try body()
     }
 

@@ -50,6 +50,12 @@ extension Configurable {
     /// Name and all hyperparameters, as `ema(decay=0.99)`.
     public var named: NamedSettings { NamedSettings(Self.name, settings: settings) }
 
+    /// Name and what differs from the defaults, as `huber(delta=0.5)`.
+    public var text: String {
+        let usual = Self().settings
+        return NamedSettings(Self.name, settings: settings.filter { usual[$0.key] != $0.value }).text
+    }
+
     /// The first hyperparameter that is out of its range; nil where all are in it.
     public var fault: SettingError? {
         for setting in Self.settings {

@@ -35,7 +35,7 @@ public struct Setting<Root>: Sendable {
 }
 
 /// A type that a property of a hyperparameter can have.
-public protocol SettingConvertible {
+public protocol SettingConvertible: SendableMetatype {
     /// Reads a value; nil for one of another kind.
     init?(settingValue: SettingValue)
     /// The value as it stands in a file.

@@ -1,3 +1,4 @@
+import Interchange
 import Networks
 import Proximal
 import Torch
@@ -69,8 +70,7 @@ public struct NetworkStructure: Sendable, Codable, Equatable {
     ///   - parameters: all of a network.
     ///   - penalties: the penalty of each parameter, nil for none.
     public init(_ parameters: NamedTensors, penalties: [(any Penalty)?]) {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        func note(_ number: UInt64) { hash = (hash ^ number) &* 0x100_0000_01B3 }
+        var hash = FNV1a()
         layers = zip(parameters.pairs, penalties).compactMap { pair, penalty in
             guard let penalty else { return nil }
             var layer = LayerStructure(name: pair.name, shape: pair.tensor.shape)
@@ -79,18 +79,18 @@ public struct NetworkStructure: Sendable, Codable, Equatable {
                 let active = groups.grouping.isActive(pair.tensor)
                 layer.grouping = groups.grouping
                 (layer.groups, layer.zeroGroups) = (active.count, active.count { !$0 })
-                for (index, isActive) in active.enumerated() where isActive { note(UInt64(index)) }
+                for (index, isActive) in active.enumerated() where isActive { hash.add(UInt64(index)) }
             }
             if penalty is NuclearNormPenalty {
                 layer.rank = Self.rank(pair.tensor)
                 layer.fullRank = min(pair.tensor.shape[0], pair.tensor.shape[1])
-                note(UInt64(layer.rank ?? 0))
+                hash.add(UInt64(layer.rank ?? 0))
             }
-            if layer.groups == 0, layer.rank == nil { note(UInt64(layer.zeros)) }
-            note(0xFFFF)
+            if layer.groups == 0, layer.rank == nil { hash.add(UInt64(layer.zeros)) }
+            hash.add(0xFFFF)
             return layer
         }
-        fingerprint = String(hash, radix: 16)
+        fingerprint = String(hash.value, radix: 16)
         let all = parameters.values.reduce(0) { $0 + Self.zeros($1) }
         zeroShare = Double(all) / Double(max(1, parameters.elementCount))
     }

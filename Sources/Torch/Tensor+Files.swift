@@ -38,6 +38,14 @@ extension ElementType {
 }
 
 extension Tensor {
+    /// A hash of type, shape and bytes, as 16 hexadecimal digits.
+    public var fingerprint: String {
+        var hash = FNV1a()
+        hash.add("\(dtype)\(shape)".utf8)
+        to(device: .cpu).contiguous().withBytes { hash.add($0) }
+        return hash.digits
+    }
+
     /// Copies the elements of a file's array.
     public init(_ array: ArrayData) {
         // The engine takes a byte of a bool for 0 or 1, whatever a file holds.

@@ -17,7 +17,7 @@ extension AlternatingTraining {
     /// Solves for the head on the features at hand and writes it into the network.
     ///
     /// Nil when the observer stopped the solve: the head then stays as it was, so that a resumed run solves it whole.
-    mutating func solveHead(_ observe: (TrainerEvent) -> Directive) throws -> ConvexSolution? {
+    mutating func solveHead(_ observe: (RunEvent<Network>) -> Directive) throws -> ConvexSolution? {
         let watch = run.watch
         let features = try watch.measure("features") { try self.features() }
         let round = run.state.progress.round
@@ -41,7 +41,7 @@ extension AlternatingTraining {
     }
 
     /// The numbers of a solve in the history and in the event that tells of it.
-    mutating func noted(_ solution: ConvexSolution, _ event: TrainerEvent) -> TrainerEvent {
+    mutating func noted(_ solution: ConvexSolution, _ event: RunEvent<Network>) -> RunEvent<Network> {
         var event = event
         let last = run.state.progress.history.count - 1
         run.state.progress.history[last].objective = solution.certificate.objective
@@ -50,7 +50,7 @@ extension AlternatingTraining {
         event.point = run.state.progress.history[last]
         // A checkpoint written now must hold them too.
         let current = run.event(nil)
-        (event.writeCheckpoint, event.network) = (current.writeCheckpoint, current.network)
+        (event.writeCheckpoint, event.result) = (current.writeCheckpoint, current.result)
         event.progress.objective = solution.certificate.objective
         event.progress.relativeGap = solution.certificate.relativeGap
         return event
@@ -59,7 +59,7 @@ extension AlternatingTraining {
     /// One solve from a head, or from a stochastic run where there is none; nil when the observer stopped it.
     private func solve(
         _ features: Features, from start: TwoLayerNetwork?, penalty perRow: Double,
-        _ observe: (TrainerEvent) -> Directive
+        _ observe: (RunEvent<Network>) -> Directive
     ) throws -> ConvexSolution? {
         let watch = run.watch
         let (z, y) = (features.z, targets)
@@ -69,25 +69,19 @@ extension AlternatingTraining {
         settings.tolerance = head.tolerance
         settings.seed = run.trainer.seed &+ UInt64(run.state.progress.round)
         var wasStopped = false
-        // The clock of a phase stands still until it ends.
-        let (begun, clock) = (run.trainingSeconds, Stopwatch())
-        var isLate: Bool { run.trainer.timeLimit.map { begun + clock.seconds >= $0 } ?? false }
+        var isLate: Bool { run.trainer.timeLimit.map { run.trainingSeconds >= $0 } ?? false }
         let result = try watch.measure("convex") { () throws(TorchError) -> FitResult in
             settings.patterns = .network(units: head.units)
             settings.initialNetwork = start
             return try ConvexFit(settings: settings, loss: loss)
                 .run(x: z, y: y, watch: Stopwatch()) { event in
-                    let progress = RunLog.Progress(
+                    let progress = RunProgress(
                         phase: "convex", iteration: event.progress.iteration, limit: event.progress.limit,
                         seconds: watch.seconds, objective: event.progress.objective,
                         relativeGap: event.progress.relativeGap)
-                    let shown = run.event(nil)
-                    let directive = observe(
-                        TrainerEvent(
-                            progress: progress, batches: shown.batches, evaluations: shown.evaluations,
-                            writeCheckpoint: shown.writeCheckpoint,
-                            network: shown.network))
-                    wasStopped = wasStopped || directive == .stop || isLate
+                    var shown = run.event(nil)
+                    shown.progress = progress
+                    wasStopped = wasStopped || observe(shown) == .stop || isLate
                     return wasStopped ? .stop : .proceed
                 }
         }

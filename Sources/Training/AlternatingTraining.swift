@@ -111,7 +111,7 @@ struct AlternatingTraining {
     }
 
     mutating func execute(
-        _ observe: (TrainerEvent) -> Directive
+        _ observe: (RunEvent<Network>) -> Directive
     ) throws -> (network: Network, report: TrainingReport) {
         var termination = Termination.completed
         if run.state.progress.history.isEmpty { try run.evaluate(phase: "start") }

@@ -22,13 +22,12 @@ extension StochasticTraining {
     }
 
     @discardableResult
-    mutating func evaluate(phase: String, gradientNorm: Double? = nil) throws -> TrainingPoint {
+    mutating func evaluate(phase: String, gradientNorm: Double? = nil) throws -> HistoryPoint {
         let seconds = trainingSeconds
         let snapshot = self
         let network = snapshot.evaluationNetwork
         let scores = try watch.measure("evaluate") { try snapshot.problem.scores(network) }
-        var point = TrainingPoint(step: state.rule.step, epoch: epoch, seconds: seconds)
-        point.phase = phase
+        var point = HistoryPoint(phase: phase, step: state.rule.step, epoch: epoch, seconds: seconds)
         point.gradientNorm = gradientNorm
         (point.validationScore, point.testScore) = (scores.validation, scores.test)
         watch.measure("evaluate") { point.structure = snapshot.structure(network) }
@@ -41,7 +40,7 @@ extension StochasticTraining {
     }
 
     /// Keeps the best score, and lets a controller see the metric.
-    private mutating func note(_ point: TrainingPoint) {
+    private mutating func note(_ point: HistoryPoint) {
         guard point.phase != "start" else { return }
         let score = point.validationScore ?? point.testScore ?? point.trainLoss.map { -$0 }
         if let score {
@@ -89,12 +88,14 @@ extension StochasticTraining {
         let parameters = chosen.map { network.parameters.values[$0] }
         let current = chosen.map { state.network.parameters.values[$0] }
         let strengths = state.rule.optimizers.flatMap { $0.slots.compactMap { $0.numbers["lambda"] } }
-        return StructurePoint(
-            groupSparsity: found.weightedGroupSparsity, unweightedGroupSparsity: found.groupSparsity,
-            lowRankLevel: found.lowRankLevel, zeroShare: found.zeroShare, fingerprint: found.fingerprint,
-            penalty: rule.penalty(parameters, state: state.rule) ?? 0,
-            strength: strengths.isEmpty ? nil : strengths.reduce(0, +) / Double(strengths.count),
-            inexactness: rule.inexactness(current, state: state.rule))
+        var point = StructurePoint(
+            zeroShare: found.zeroShare, fingerprint: found.fingerprint,
+            penalty: rule.penalty(parameters, state: state.rule) ?? 0)
+        (point.groupSparsity, point.unweightedGroupSparsity) = (found.weightedGroupSparsity, found.groupSparsity)
+        point.lowRankLevel = found.lowRankLevel
+        point.strength = strengths.isEmpty ? nil : strengths.reduce(0, +) / Double(strengths.count)
+        point.inexactness = rule.inexactness(current, state: state.rule)
+        return point
     }
 
     // MARK: Results

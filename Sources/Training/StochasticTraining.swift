@@ -121,7 +121,7 @@ struct StochasticTraining<P: Problem> {
     // MARK: Run
 
     mutating func execute(
-        _ observe: (TrainerEvent) -> Directive
+        _ observe: (RunEvent<Network>) -> Directive
     ) throws -> (network: Network, report: TrainingReport) {
         var termination = Termination.completed
         if state.progress.history.isEmpty { try evaluate(phase: "start") }
@@ -139,7 +139,7 @@ struct StochasticTraining<P: Problem> {
     }
 
     /// Says what has a penalty and what has none.
-    func announce(_ observe: (TrainerEvent) -> Directive) -> Directive {
+    func announce(_ observe: (RunEvent<Network>) -> Directive) -> Directive {
         guard !announcement.isEmpty else { return .proceed }
         var first = event(nil, phase: "start")
         first.announcement = announcement
@@ -147,14 +147,14 @@ struct StochasticTraining<P: Problem> {
     }
 
     /// The last event of a run, at which its state can be written.
-    func announceEnd(_ observe: (TrainerEvent) -> Directive) {
+    func announceEnd(_ observe: (RunEvent<Network>) -> Directive) {
         var last = event(nil)
         last.isFinal = true
         _ = observe(last)
     }
 
     /// One update with its evaluation and report; non-nil when the run is to end.
-    mutating func advance(_ observe: (TrainerEvent) -> Directive) throws -> Termination? {
+    mutating func advance(_ observe: (RunEvent<Network>) -> Directive) throws -> Termination? {
         let watch = watch
         let before = state.progress.batches
         let outcome = try watch.measure("train") { try update() }
@@ -173,7 +173,7 @@ struct StochasticTraining<P: Problem> {
     /// Adds an evaluation to an event.
     ///
     /// - Throws: `NonFiniteError` where a parameter or buffer is no number any more.
-    mutating func evaluated(_ event: TrainerEvent, phase: String) throws -> TrainerEvent {
+    mutating func evaluated(_ event: RunEvent<Network>, phase: String) throws -> RunEvent<Network> {
         var event = event
         try requireFinite(state.network)
         let before = state.progress.best
@@ -185,23 +185,23 @@ struct StochasticTraining<P: Problem> {
         event.progress.testScore = point.testScore
         let snapshot = self
         event.writeCheckpoint = { try snapshot.writeCheckpoint($0) }
-        event.network = { snapshot.evaluationNetwork }
+        event.result = { snapshot.evaluationNetwork }
         return event
     }
 
     private var evaluations: Int { state.progress.history.count { $0.phase != "start" } }
 
-    func event(_ outcome: UpdateRule.Outcome?, phase: String = "train") -> TrainerEvent {
-        var progress = RunLog.Progress(
+    func event(_ outcome: UpdateRule.Outcome?, phase: String = "train") -> RunEvent<Network> {
+        var progress = RunProgress(
             phase: phase, iteration: state.progress.batches, limit: totalBatches, seconds: watch.seconds,
             objective: state.progress.lossCount > 0 ? state.progress.lossSum / Double(state.progress.lossCount) : nil)
         progress.learningRate = rate(rule.groups[0].optimizer.lr)
         progress.gradientNorm = outcome?.gradientNorm
         let snapshot = self
-        return TrainerEvent(
-            progress: progress, batches: state.progress.batches, evaluations: evaluations,
-            writeCheckpoint: { try snapshot.writeCheckpoint($0) },
-            network: { snapshot.evaluationNetwork })
+        var event = RunEvent<Network>(progress, position: state.progress.batches, evaluations: evaluations)
+        event.writeCheckpoint = { try snapshot.writeCheckpoint($0) }
+        event.result = { snapshot.evaluationNetwork }
+        return event
     }
 
     func writeCheckpoint(_ path: String) throws {

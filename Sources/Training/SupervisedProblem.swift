@@ -107,7 +107,7 @@ public struct SupervisedProblem: DatasetProblem {
             input: Self.inputShape(all, columns: standardiser.keptColumns.count),
             outputs: type(of: loss).isBinary
                 ? 1 : takesClasses ? all.classNames.count : train.y.shape[1],
-            task: data.task, loss: try loss.text, standardiser: standardiser, classNames: all.classNames,
+            task: data.task, loss: loss.text, standardiser: standardiser, classNames: all.classNames,
             targetNames: all.targetNames, targetMean: encoding.mean, targetScale: encoding.scale, encoding: all.encoding
         )
         dataNotices = all.notices + standardiser.notices
@@ -260,13 +260,5 @@ extension Standardiser {
         self =
             normalisation.map { Standardiser(columns: train.features.shape[1], mean: $0.mean, scale: $0.scale) }
             ?? Standardiser(fitting: train.features, method: method)
-    }
-}
-
-extension TrainingLoss {
-    /// Name and what differs from the defaults, as `huber(delta=0.5)`.
-    fileprivate var text: String {
-        let usual = Self().settings
-        return NamedSettings(Self.name, settings: settings.filter { usual[$0.key] != $0.value }).text
     }
 }

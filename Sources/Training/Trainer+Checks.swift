@@ -73,9 +73,9 @@ extension Trainer {
             var parts = [group.optimizer as any Configurable] + group.before + group.after
             if let penalty = group.regularisation?.penalty { parts.append(penalty) }
             let goal = group.target.map { " for \($0)" } ?? ""
-            lines.append(group.name + ": " + parts.map(\.named.text).joined(separator: " ") + goal)
+            lines.append(group.name + ": " + parts.map { $0.named.text }.joined(separator: " ") + goal)
         }
-        lines += (rule.before + [schedule] as [any Configurable] + rule.after).map(\.named.text)
+        lines += (rule.before + [schedule] as [any Configurable] + rule.after).map { $0.named.text }
         lines.append(
             "\(epochs) epochs, \(steps ?? 0) steps, \(accumulation) batches each, counted by \(scheduleUnit), "
                 + "\(precision), evaluated each \(evaluationInterval), patience \(patience ?? -1), seed \(seed), "

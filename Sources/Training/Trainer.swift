@@ -68,35 +68,11 @@ public struct Trainer<P: Problem> {
     ///   parameters; `InterchangeError` for a checkpoint of another run; `NonFiniteError` when the loss stops being a
     ///   number; `TorchError` when the engine fails; what the problem throws.
     public func run(
-        resumingFrom checkpoint: String? = nil, observe: (TrainerEvent) -> Directive = { _ in .proceed }
+        resumingFrom checkpoint: String? = nil, observe: (RunEvent<Network>) -> Directive = { _ in .proceed }
     ) throws -> (network: Network, report: TrainingReport) {
         var run = try StochasticTraining(self, checkpoint: checkpoint)
         return try run.execute(observe)
     }
-}
-
-/// What a trainer reports while it runs.
-public struct TrainerEvent {
-    /// Where the run is.
-    public var progress: RunLog.Progress
-    /// The evaluation, when one was just made.
-    public var point: TrainingPoint?
-    /// Whether this is the best evaluation so far.
-    public var isBest = false
-    /// What is to be said before the first step: which parameters have a penalty and which none.
-    public var announcement: [String] = []
-    /// Whether the run has ended: what a checkpoint written now holds is where it stopped.
-    public var isFinal = false
-    /// Batches done: grows throughout a run, resumed or not.
-    public var batches: Int
-    /// Evaluations made so far, but for the one before the first step.
-    public var evaluations: Int
-    /// Writes a checkpoint to a path, by way of a temporary file.
-    public var writeCheckpoint: (String) throws -> Void
-    /// Makes the network to evaluate.
-    public var network: () -> Network
-    /// Makes the model at hand, where data and architecture have names.
-    public var model: (() -> NetworkModel)?
 }
 
 /// A loss that is no longer a number.

@@ -2,63 +2,8 @@ import RunLog
 import Settings
 import Structure
 
-/// One evaluation of a run.
-public struct TrainingPoint: Sendable, Codable, Equatable {
-    /// Updates done.
-    public var step: Int
-    /// Passes over the training rows done.
-    public var epoch: Double
-    /// Seconds of training, without those of evaluation.
-    public var seconds: Double
-    /// Mean training loss since the last evaluation.
-    public var trainLoss: Double?
-    /// Accuracy or R² on the validation rows.
-    public var validationScore: Double?
-    /// Accuracy or R² on the test rows.
-    public var testScore: Double?
-    /// Learning rate in force.
-    public var learningRate: Double?
-    /// Norm of all gradients of the last step.
-    public var gradientNorm: Double?
-    /// Structure of the penalised parameters.
-    public var structure: StructurePoint?
-    /// Relative gap of the convex part, behind a convex solve.
-    public var relativeGap: Double?
-    /// Objective of the convex part, behind a convex solve.
-    public var objective: Double?
-    /// Penalty for each row of the convex part, behind a convex solve.
-    public var penalty: Double?
-    /// What was done since the last point: `train` or `convex`.
-    public var phase = "train"
-
-    /// Creates a point.
-    public init(step: Int, epoch: Double, seconds: Double) {
-        (self.step, self.epoch, self.seconds) = (step, epoch, seconds)
-    }
-}
-
-/// The structure of the evaluated parameters at one point of a run.
-public struct StructurePoint: Sendable, Codable, Equatable {
-    /// Share of the penalised weights that lie in zero groups.
-    public var groupSparsity: Double?
-    /// Share of the groups that are zero.
-    public var unweightedGroupSparsity: Double?
-    /// One less the share of singular values that are not zero.
-    public var lowRankLevel: Double?
-    /// Share of all elements that are exactly zero.
-    public var zeroShare: Double
-    /// Hash of the active groups and ranks: equal where the structure is.
-    public var fingerprint: String
-    /// `λψ` of the penalised parameters.
-    public var penalty: Double
-    /// Mean strength over the penalised parameters, where it follows a target.
-    public var strength: Double?
-    /// How far the last step's subproblems are from solved: `‖v − prox(v − ∇q(v))‖` over all tensors.
-    public var inexactness: Double?
-}
-
 /// The numbers of a training run: what `descent train --json` prints and the run folder keeps.
-public struct TrainingReport: Sendable, Codable {
+public struct TrainingReport: Sendable, Codable, RunReport {
     /// Name of the method: the optimizer, or `cronos-am`.
     public var method: String
     /// The settings that were used; nil where objects were given.
@@ -118,5 +63,5 @@ public struct TrainingReport: Sendable, Codable {
     /// What is amiss with the result, as a loss far above where it began.
     public var warning: String?
     /// The evaluations.
-    public var history: [TrainingPoint]
+    public var history: [HistoryPoint]
 }

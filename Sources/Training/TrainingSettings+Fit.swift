@@ -19,7 +19,7 @@ extension TrainingSettings {
     ///   when the loss stops being a number; `TorchError` when the engine fails.
     public func fit(
         _ data: LoadedData, device: Device = .cpu, resumingFrom checkpoint: String? = nil,
-        observe: (TrainerEvent) -> Directive = { _ in .proceed }
+        observe: (RunEvent<NetworkModel>) -> Directive = { _ in .proceed }
     ) throws -> (model: NetworkModel, report: TrainingReport) {
         try validate()
         let architecture = try ArchitectureCatalogue.make(model, settings: modelSettings)
@@ -57,7 +57,7 @@ extension TrainingSettings {
         var run = try AlternatingTraining(
             named, head: head, problem: problem, schedule: schedule, device: device, watch: watch,
             checkpoint: checkpoint)
-        return try named.result(run.execute { observe(named.named($0)) })
+        return try named.result(run.execute { observe($0.map(named.model)) })
     }
 
     /// How training rows become batches.
@@ -73,12 +73,12 @@ struct NamedRun {
 
     func execute<P: DatasetProblem>(
         _ problem: P, _ schedule: any Schedule, _ device: Device, _ watch: Stopwatch, _ checkpoint: String?,
-        _ observe: (TrainerEvent) -> Directive
+        _ observe: (RunEvent<NetworkModel>) -> Directive
     ) throws -> (model: NetworkModel, report: TrainingReport) {
         let module = try architecture.network(input: facts.input, outputs: facts.outputs)
         let (trainer, network) = try trainer(module, problem, schedule, device)
         var run = try StochasticTraining(trainer, network: network, watch: watch, checkpoint: checkpoint)
-        return try result(run.execute { observe(named($0)) })
+        return try result(run.execute { observe($0.map(model)) })
     }
 
     /// The trainer of these settings, and the network that its rule was made for.
@@ -106,14 +106,6 @@ struct NamedRun {
         return (trainer, network)
     }
 
-    /// An event that can make the model at hand.
-    func named(_ event: TrainerEvent) -> TrainerEvent {
-        var event = event
-        let network = event.network
-        event.model = { model(network()) }
-        return event
-    }
-
     /// Model and report of a network that came out.
     func result(_ found: (network: Network, report: TrainingReport)) -> (model: NetworkModel, report: TrainingReport) {
         var report = found.report
@@ -124,7 +116,7 @@ struct NamedRun {
         return (model(found.network), report)
     }
 
-    private func model(_ network: Network) -> NetworkModel {
+    func model(_ network: Network) -> NetworkModel {
         NetworkModel(
             architecture: settings.model, settings: architecture.settings,
             network: network, facts: facts)

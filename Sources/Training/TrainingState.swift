@@ -1,7 +1,7 @@
-import Foundation
 import Interchange
 import Networks
 import Optimizers
+import RunLog
 import Torch
 
 /// Everything that a run is: written to a checkpoint and read back, it goes on as if nothing had happened.
@@ -19,7 +19,7 @@ struct TrainingState {
         /// Penalty for each row of the last solve.
         var headPenalty: Double?
         var phases: [String: Double] = [:]
-        var history: [TrainingPoint] = []
+        var history: [HistoryPoint] = []
         var plateau: PlateauState?
         var best: Double?
         var bestStep: Int?
@@ -41,14 +41,8 @@ struct TrainingState {
 
 /// The file of a training checkpoint.
 enum StateFile {
-    private static let version = 4
-    private static let key = "descent.training"
-
-    private struct Header: Codable {
-        var version: Int
-        /// What was asked for: see `Trainer.identity`.
-        var identity: String
-        var dataHash: String
+    /// What is not a tensor.
+    private struct Kept: Codable {
         var progress: TrainingState.Progress
         var step: Int
         /// Steps, numbers and shared numbers of every state: see `UpdateRule.State.parts`.
@@ -57,19 +51,8 @@ enum StateFile {
         var shared: [[String: Double]]
     }
 
-    private static var encoder: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return encoder
-    }
-
-    private static var decoder: JSONDecoder {
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return decoder
+    private static func key(_ identity: String, _ dataHash: String) -> CheckpointFile<Kept>.Key {
+        .init(method: "stochastic", identity: identity, dataHash: dataHash)
     }
 
     /// Writes a state, by way of a temporary file.
@@ -90,12 +73,10 @@ enum StateFile {
                 tensors.append(("shared.\(number).\(name)", tensor.arrayData))
             }
         }
-        let header = Header(
-            version: version, identity: identity, dataHash: dataHash, progress: state.progress, step: state.rule.step,
-            optimizerSteps: state.rule.parts.map(\.step), numbers: state.rule.parts.map { $0.slots.map(\.numbers) },
-            shared: state.rule.parts.map(\.shared.numbers))
-        let text = String(decoding: try encoder.encode(header), as: UTF8.self)
-        try SafeTensors.write(SafeTensorsFile(tensors: tensors, metadata: [key: text]).sealed(), to: path)
+        let kept = Kept(
+            progress: state.progress, step: state.rule.step, optimizerSteps: state.rule.parts.map(\.step),
+            numbers: state.rule.parts.map { $0.slots.map(\.numbers) }, shared: state.rule.parts.map(\.shared.numbers))
+        try CheckpointFile(kept, tensors: tensors).write(to: path, key: key(identity, dataHash))
     }
 
     /// Reads a state into a fresh one of the same run.
@@ -114,8 +95,8 @@ enum StateFile {
         _ file: SafeTensorsFile, path: String, into fresh: TrainingState, rule: UpdateRule, identity: String,
         dataHash: String
     ) throws -> TrainingState {
-        let header = try Self.header(of: file, path: path, identity: identity, dataHash: dataHash)
-        let reader = Reader(file: file, path: path)
+        let content = try CheckpointFile<Kept>(file, path: path, key: key(identity, dataHash))
+        let (header, reader) = (content.state, Reader(content, path: path))
         var state = fresh
         let parameters = fresh.network.parameters
         state.network.parameters = parameters.replacing(
@@ -160,42 +141,12 @@ enum StateFile {
         InterchangeError(path: path, problem: problem, advice: advice)
     }
 
-    /// The header of a checkpoint that is whole, and of this run and these data.
-    private static func header(
-        of file: SafeTensorsFile, path: String, identity: String, dataHash: String
-    ) throws -> Header {
-        guard let text = file.metadata[key] else {
-            throw fault(path, "is no training checkpoint", "Give the checkpoint folder of a run of descent train")
-        }
-        struct Version: Decodable { var version: Int }
-        let data = Data(text.utf8)
-        guard let found = try? decoder.decode(Version.self, from: data), found.version == version,
-            let header = try? decoder.decode(Header.self, from: data)
-        else {
-            throw fault(path, "is a checkpoint of another version of Descent", "Discard it, and start the run again")
-        }
-        guard file.isIntact else {
-            throw fault(
-                path, "is a damaged checkpoint: its checksum is not that of its content",
-                "Discard it, and start the run again")
-        }
-        guard header.identity == identity else {
-            throw fault(path, "is a checkpoint of a run with other settings", "Resume with the same arguments")
-        }
-        guard header.dataHash == dataHash else {
-            throw fault(
-                path, "is a checkpoint of other data (hash \(header.dataHash), now \(dataHash))",
-                "Resume with the same data")
-        }
-        return header
-    }
-
     private struct Reader {
-        let file: SafeTensorsFile
+        let file: CheckpointFile<Kept>
         let path: String
         private let arrays: [String: ArrayData]
 
-        init(file: SafeTensorsFile, path: String) {
+        init(_ file: CheckpointFile<Kept>, path: String) {
             (self.file, self.path) = (file, path)
             arrays = Dictionary(file.tensors.map { ($0.name, $0.array) }) { first, _ in first }
         }

@@ -53,7 +53,7 @@ struct RecorderTests {
     func keeps() throws {
         defer { try? FileManager.default.removeItem(atPath: (folder as NSString).deletingLastPathComponent) }
         let whole = try Engine.exclusively { try trainer().run() }
-        let cut = try run(trainer()) { $0.batches < 17 ? .proceed : .stop }
+        let cut = try run(trainer()) { $0.position < 17 ? .proceed : .stop }
         #expect(cut.report.termination == "cancelled" && files.contains("checkpoint"))
         #expect(throws: DataError.self) { try run(trainer()) }
         let resumed = try run(trainer(), resumes: true)

@@ -138,7 +138,7 @@ struct ProblemTests {
         let path = scratch.path("c.safetensors")
         for stop in [1, 7, 19] {
             let cut = try run(trainer()) { event in
-                guard event.batches >= stop else { return .proceed }
+                guard event.position >= stop else { return .proceed }
                 try? event.writeCheckpoint(path)
                 return .stop
             }
@@ -208,7 +208,7 @@ struct ProblemTests {
         let scratch = try Scratch()
         let path = scratch.path("c.safetensors")
         _ = try run(made()) { event in
-            guard event.batches >= 14 else { return .proceed }
+            guard event.position >= 14 else { return .proceed }
             try? event.writeCheckpoint(path)
             return .stop
         }
@@ -309,7 +309,7 @@ struct ProblemTests {
         _ = try Engine.exclusively {
             try trainer.run { event in
                 try? event.writeCheckpoint(path)
-                return event.batches < 3 ? .proceed : .stop
+                return event.position < 3 ? .proceed : .stop
             }
         }
         for other in [

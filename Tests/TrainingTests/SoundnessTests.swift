@@ -128,7 +128,7 @@ struct CheckpointDataTests {
     /// A checkpoint of a run stopped after some steps.
     private func checkpoint(_ settings: TrainingSettings, _ data: LoadedData, _ path: String) throws {
         _ = try trained(settings, data) { event in
-            guard event.batches >= 3 else { return .proceed }
+            guard event.position >= 3 else { return .proceed }
             try? event.writeCheckpoint(path)
             return .stop
         }

@@ -123,7 +123,7 @@ struct StructureTrainingTests {
         let whole = try trained(settings, data)
         let path = scratch.path("state.safetensors")
         _ = try trained(settings, data) { event in
-            guard event.point != nil, event.batches >= epoch * 32 else { return .proceed }
+            guard event.point != nil, event.position >= epoch * 32 else { return .proceed }
             do { try event.writeCheckpoint(path) } catch { Issue.record("\(error)") }
             return .stop
         }

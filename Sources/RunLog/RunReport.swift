@@ -1,0 +1,16 @@
+/// The numbers of a run, whatever its method.
+public protocol RunReport: Codable, Sendable {
+    /// Why the run ended, as ``Termination`` has it.
+    var termination: String { get }
+    /// Hash of the training data.
+    var dataHash: String { get }
+    /// What was decided or noticed.
+    var notices: [String] { get set }
+    /// The evaluations.
+    var history: [HistoryPoint] { get }
+}
+
+extension RunReport {
+    /// Whether the run can go on from its checkpoint.
+    public var isCut: Bool { Termination(rawValue: termination)?.isCut ?? false }
+}
