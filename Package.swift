@@ -95,13 +95,15 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Torch", "Proximal"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
+        .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: swiftSettings),
         tests("TorchTests", ["Torch", "TestSupport"]),
         tests("ProximalTests", ["Torch", "Settings", "Proximal", "TestSupport"], resources: [.copy("Resources")]),
         tests("SettingsTests", ["Settings"]),
         tests("RunLogTests", ["RunLog"]),
         tests("SolversTests", ["Torch", "Solvers", "TestSupport"]),
         tests(
-            "ConvexNetworksTests", ["Torch", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "TestSupport"],
+            "ConvexNetworksTests",
+            ["Torch", "RunLog", "Settings", "Proximal", "Solvers", "ConvexNetworks", "TestSupport"],
             resources: [.copy("Resources")]),
         .testTarget(
             name: "NetworksTests", dependencies: ["Torch", "Settings", "Networks", "Interchange", "TestSupport"],
@@ -114,11 +116,11 @@ let package = Package(
             "TrainingTests",
             [
                 "Training", "Networks", "Optimizers", "Settings", "Datasets", "Estimators", "ConvexNetworks",
-                "Proximal", "Structure", "RunLog", "Interchange", "Torch", "TestSupport",
+                "Proximal", "Structure", "RunLog", "Interchange", "Torch", "TestSupport", "TestFiles",
             ]),
-        tests("DatasetsTests", ["Torch", "Interchange", "Datasets"]),
+        tests("DatasetsTests", ["Torch", "Interchange", "Datasets", "TestFiles"]),
         .testTarget(
-            name: "InterchangeTests", dependencies: ["Interchange"], exclude: ["Generate"],
+            name: "InterchangeTests", dependencies: ["Interchange", "TestFiles"], exclude: ["Generate"],
             swiftSettings: swiftSettings),
         tests("PlotsTests", ["Plots"]),
         tests(
@@ -131,9 +133,10 @@ let package = Package(
             "EstimatorsTests",
             [
                 "Estimators", "Datasets", "ConvexNetworks", "Torch", "Interchange", "Proximal", "RunLog", "TestSupport",
+                "TestFiles",
             ]),
         .testTarget(
-            name: "CommandLineTests", dependencies: [], exclude: ["Snapshots"], swiftSettings: swiftSettings),
+            name: "CommandLineTests", dependencies: ["TestFiles"], exclude: ["Snapshots"], swiftSettings: swiftSettings),
     ],
     cxxLanguageStandard: .cxx20
 )

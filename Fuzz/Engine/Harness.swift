@@ -93,7 +93,7 @@ enum Harness {
 
     private static func checkpoint(_ bytes: [UInt8]) {
         let run = Seeds.training
-        let sealed = file(bytes, run.file, key: "descent.training").sealed()
+        let sealed = file(bytes, run.file, key: "descent.checkpoint").sealed()
         guard
             var state = try? StateFile.read(
                 sealed, path: path, into: run.fresh, rule: run.rule, identity: run.identity, dataHash: run.dataHash)
@@ -107,11 +107,14 @@ enum Harness {
     private static func fitCheckpoint(_ bytes: [UInt8]) {
         let run = Seeds.fit
         let sealed = file(bytes, run.file, key: "descent.checkpoint").sealed()
-        guard let found = try? CheckpointFile.contents(of: sealed, path: path, device: .cpu) else { return }
+        guard
+            let found = try? ConvexState.read(
+                sealed, path: path, identity: "seed", dataHash: "", device: .cpu)
+        else { return }
         var settings = run.settings
-        settings.maxIterations = min(found.checkpoint.fit.state.iteration, 1 << 40) + 1
+        settings.maxIterations = min(found.fit.state.iteration, 1 << 40) + 1
         _ = try? ConvexFit(settings: settings, loss: SquaredLoss())
-            .run(x: run.x, y: run.y, resume: found.checkpoint.fit, watch: Stopwatch()) { _ in .stop }
+            .run(x: run.x, y: run.y, resume: found.fit, watch: Stopwatch()) { _ in .stop }
     }
 
     private static func yaml(_ bytes: [UInt8]) {

@@ -101,8 +101,8 @@ enum Seeds {
         var file: SafeTensorsFile?
         try scratch { path in
             _ = try settings.fit(loaded) { event in
-                try? event.writeCheckpoint(path)
-                return event.batches > 1 ? .stop : .proceed
+                try? event.writeCheckpoint?(path)
+                return event.position > 1 ? .stop : .proceed
             }
             file = try SafeTensors.read(path)
         }
@@ -134,10 +134,10 @@ enum Seeds {
             checkpoint = event.checkpoint ?? checkpoint
             return checkpoint == nil ? .proceed : .stop
         }
-        let whole = ConvexRunCheckpoint(
-            fit: checkpoint!, penalty: 0.1, penaltyChoice: "given", patterns: 3, phases: [:], history: [])
+        let whole = ConvexState(
+            fit: checkpoint!, kept: .init(penalty: 0.1, penaltyChoice: "given", patterns: 3))
         let file = try scratch { path in
-            try CheckpointFile.write(whole, arguments: ["fit"], dataHash: "", to: path)
+            try whole.write(identity: "seed", dataHash: "", to: path)
             return try SafeTensors.read(path)
         }
         return FitRun(file: file, x: x, y: y, settings: settings)
@@ -183,7 +183,7 @@ enum Seeds {
         }
         for change in 0..<9 {
             let head = [UInt8(change), UInt8(change)]
-            try put("checkpoint", change, head + metadata(training.file, "descent.training"))
+            try put("checkpoint", change, head + metadata(training.file, "descent.checkpoint"))
             try put("fit_checkpoint", change, head + metadata(fit.file, "descent.checkpoint"))
         }
         try put("yaml", 0, Array(experiment.utf8))

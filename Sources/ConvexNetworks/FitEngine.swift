@@ -117,8 +117,13 @@ struct FitEngine {
     private mutating func firstProgram(_ observe: (FitEvent) -> Directive) -> (ConvexProgram, Tensor?) {
         switch settings.patterns {
         case .sampled(let count):
-            let patterns = ActivationPatterns.sampled(x: x, count: count, seed: settings.seed) { deadline }
+            var wasLate = false
+            let patterns = ActivationPatterns.sampled(x: x, count: count, seed: settings.seed) {
+                wasLate = wasLate || deadline
+                return wasLate
+            }
             if patterns.count < count {
+                isResumable = !wasLate
                 notices.append("only \(patterns.count) distinct activation patterns were found, \(count) asked")
             }
             return (program(patterns: patterns, directions: nil), nil)

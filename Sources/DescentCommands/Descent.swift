@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Reports
+import Settings
 import Torch
 import Training
 
@@ -55,7 +56,8 @@ struct DescentCommand: ParsableCommand {
         } catch {
             // Help texts and exit codes come as errors too.
             guard !(error is ExitCode), exitCode(for: error) != .success else { exit(withError: error) }
-            Console.note("descent: " + ErrorText.oneLine(message(for: error)))
+            Console.note(
+                "descent: " + ErrorText.oneLine((error as? SettingError).map(ErrorText.setting) ?? message(for: error)))
             exit(withError: error is NonFiniteError ? ExitStatus.diverged : exitCode(for: error))
         }
     }

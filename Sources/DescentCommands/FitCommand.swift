@@ -42,18 +42,19 @@ struct FitCommand: ParsableCommand {
         }
     }
 
-    mutating func run() throws {
+    func run() throws {
         if let threads = running.threads { Runtime.threads = threads }
         let settings = try self.settings()
         let device = try Device.available(solver.device)
         let loaded = try loadData(data.request(seed: settings.seed))
         let trainer = ConvexTrainer(options: try settings.options(for: loaded, device: device))
-        if !running.quiet { announce(loaded, trainer) }
         Interruption.install()
         let renderer = ProgressRenderer(
             isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
         let folder = running.out ?? "runs/" + RunFolder.safeName(loaded.train.name)
-        let report = try trainer.fit(loaded, in: folder, running.options, settings: settings) { event in
+        var options = running.options
+        if !running.quiet { options.prepared = { announce(loaded, trainer) } }
+        let report = try trainer.fit(loaded, in: folder, options, settings: settings) { event in
             renderer.show(event.progress)
             return Interruption.isRequested ? .stop : .proceed
         }.report

@@ -146,8 +146,13 @@ struct ModelOptions: ParsableArguments {
     /// Writes the options into settings.
     func fill(_ settings: inout FitSettings) throws {
         settings.formulation = formulation
-        settings.loss = try loss.map {
-            try NamedSettings(text: $0, among: LossCatalogue.catalogue.all, synonyms: LossCatalogue.catalogue.synonyms)
+        do {
+            settings.loss = try loss.map {
+                try NamedSettings(
+                    text: $0, among: LossCatalogue.catalogue.all, synonyms: LossCatalogue.catalogue.synonyms)
+            }
+        } catch let error as SettingError {
+            throw SettingError("loss", "\(error)")
         }
         settings.penalty = penalty
         if let patterns {

@@ -52,8 +52,10 @@ struct ListCommand: ParsableCommand {
                 + NamedFiles.all.map { Entry(name: $0.name, summary: $0.summary) }
                 + SyntheticData.all.map { Entry(name: $0.name, summary: $0.summary) }
         case .losses:
-            try LossCatalogue.all.map {
-                Entry(name: type(of: $0).name, summary: "fit: " + type(of: $0).summary, capabilities: ["fit"])
+            try LossCatalogue.catalogue.all.map {
+                var entry = try entry($0, capabilities: ["fit"])
+                entry.summary = "fit: " + entry.summary
+                return entry
             }
                 + TrainingLossCatalogue.catalogue.all.map {
                     var entry = try entry($0, capabilities: ["train"])

@@ -92,8 +92,21 @@ enum SettingTree: Codable, Equatable {
         } catch let error as DataError {
             throw error
         } catch {
-            throw DataError(subject: subject, problem: Experiment.reason(error), advice: advice)
+            throw DataError(
+                subject: subject, problem: wrongName(over: defaults) ?? Experiment.reason(error), advice: advice)
         }
+    }
+
+    /// The setting whose value cannot be read: decoders do not always say.
+    private func wrongName<Settings: Codable>(over defaults: Settings) -> String? {
+        guard case .object(let own) = self,
+            let usual = try? JSONDecoder().decode(SettingTree.self, from: JSONEncoder().encode(defaults))
+        else { return nil }
+        let wrong = own.sorted { $0.key < $1.key }.first { name, tree in
+            let alone = try? JSONEncoder().encode(usual.merged(with: .object([name: tree])))
+            return (try? JSONDecoder().decode(Settings.self, from: alone ?? Data())) == nil
+        }
+        return wrong.map { "'\($0.key)' has a wrong value" }
     }
 }
 

@@ -120,18 +120,18 @@ struct TrainCommand: ParsableCommand {
             valueName: "file"))
     var config: String?
 
-    mutating func run() throws {
+    func run() throws {
         if let threads = running.threads { Runtime.threads = threads }
         let device = try Device.available(optimization.device)
         let settings = try self.settings()
         let loaded = try loadData(data.request(seed: settings.seed))
-        if !running.quiet { announce(settings, loaded, device) }
         Interruption.install()
         let renderer = ProgressRenderer(
             isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
         let folder = running.out ?? "runs/" + RunFolder.safeName(loaded.train.name) + "-train"
         var options = running.options
         options.keeps = optimization.keep
+        if !running.quiet { options.prepared = { announce(settings, loaded, device) } }
         let report = try settings.fit(loaded, in: folder, device: device, options) { event in
             if !running.quiet { for line in event.announcement { Console.note(line) } }
             renderer.show(event.progress)

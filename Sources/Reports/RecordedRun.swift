@@ -29,6 +29,7 @@ package struct RecordedRun<Result, Report: RunReport> {
         var isDone = false
         defer { if !isDone { files.discardIfNew() } }
         let recorder = try RunRecorder(files, options)
+        options.prepared()
         var (result, report) = try run(recorder.checkpoint) { event in
             let directive = observe(event)
             return recorder.note(event, save: save) == .stop ? .stop : directive
@@ -59,7 +60,8 @@ extension Trainer {
         observe: (RunEvent<Network>) -> Directive = { _ in .proceed }
     ) throws -> (network: Network, report: TrainingReport) {
         var recorded = RecordedRun<Network, TrainingReport>(
-            folder: folder, run: { checkpoint, observe in
+            folder: folder,
+            run: { checkpoint, observe in
                 let found = try self.run(resumingFrom: checkpoint, observe: observe)
                 return (found.network, found.report)
             }, save: save,

@@ -22,6 +22,8 @@ package final class RunRecorder {
         package var command = ["descent library"]
         /// Settings that train it again, where it has some.
         package var settings: RunSettings?
+        /// Called once the folder is had, before any work.
+        package var prepared: () -> Void = {}
         /// How the library's words are put to whoever asked: a command line has flags.
         package var wording: (String) -> String = { $0 }
 

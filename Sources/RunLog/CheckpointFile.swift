@@ -77,7 +77,9 @@ public struct CheckpointFile<State: Codable> {
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         let data = Data(text.utf8)
-        guard let kind = try? decoder.decode(CheckpointKind.self, from: data), kind.version == Self.version, file.isSealed else {
+        guard let kind = try? decoder.decode(CheckpointKind.self, from: data), kind.version == Self.version,
+            file.isSealed
+        else {
             throw fault("is a checkpoint of another version of Descent", "Discard it, and start the run again")
         }
         guard file.isIntact else {

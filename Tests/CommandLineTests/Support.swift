@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Testing
+@_exported import TestFiles
 
 /// The built command, run as a user would.
 struct Command {
@@ -96,17 +97,7 @@ struct Command {
     struct Missing: Error, CustomStringConvertible { var description: String }
 }
 
-/// A folder for one test, removed with everything in it when the test lets go of it.
-final class Scratch {
-    let folder: String
-
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.path + "/descent-cli-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
+extension Scratch {
     /// Runs the command in this folder.
     func run(_ arguments: String...) throws -> Command.Outcome { try run(arguments) }
 

@@ -1,4 +1,5 @@
 import Proximal
+import Settings
 import TestSupport
 import Testing
 import Torch

@@ -1,4 +1,5 @@
 import Proximal
+import Settings
 import RunLog
 import TestSupport
 import Testing

@@ -1,25 +1,10 @@
 import Foundation
 import Interchange
+@_exported import TestFiles
 
 @testable import Datasets
 
-/// A folder for one test, removed with everything in it when the test lets go of it.
-final class Scratch {
-    let folder = FileManager.default.temporaryDirectory.path + "/datasets-\(UUID().uuidString)"
-
-    init() throws { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func path(_ name: String) -> String { folder + "/" + name }
-
-    func file(_ name: String, _ bytes: some Sequence<UInt8>) throws -> String {
-        let url = URL(filePath: path(name))
-        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(bytes).write(to: url)
-        return url.path
-    }
-
+extension Scratch {
     func table(_ text: String, name: String = "t.csv") throws -> String { try file(name, text.utf8) }
 
     func npz(_ arrays: [(String, ArrayData)], name: String = "a.npz") throws -> String {

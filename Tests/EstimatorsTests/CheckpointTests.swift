@@ -1,6 +1,7 @@
 import ConvexNetworks
 import Datasets
 import Interchange
+import Proximal
 import RunLog
 import TestSupport
 import Testing
@@ -43,19 +44,18 @@ struct CheckpointTests {
         let whole = try trained(options, data)
         for stop in [1, 6] {
             var events = 0
-            var last: ConvexRunCheckpoint?
+            let path = scratch.path("state")
             let cut = try trained(options, data) { event in
-                guard let checkpoint = event.checkpoint else { return .proceed }
-                last = checkpoint
+                guard let write = event.writeCheckpoint, !event.isFinal else { return .proceed }
                 events += 1
+                if events == stop { do { try write(path) } catch { Issue.record("\(error)") } }
                 return events == stop ? .stop : .proceed
             }
             #expect(cut.report.termination == Termination.cancelled.rawValue)
-            let path = scratch.path("state")
-            try CheckpointFile.write(try #require(last), arguments: ["fit", "é"], dataHash: data.train.hash, to: path)
-            let contents = try CheckpointFile.read(path, device: .cpu)
-            #expect(contents.arguments == ["fit", "é"] && contents.dataHash == data.train.hash)
-            let resumed = try trained(options, data, resume: contents.checkpoint)
+            // A longer run, or one in more time, is the same run.
+            var longer = options
+            longer.convex.timeLimit = 1e6
+            let resumed = try trained(longer, data, from: path)
             #expect(resumed.report.objective == whole.report.objective)
             #expect(resumed.report.iterations == whole.report.iterations)
             #expect(resumed.report.dualBound == whole.report.dualBound)
@@ -63,32 +63,75 @@ struct CheckpointTests {
             let (a, b) = (resumed.model.network, whole.model.network)
             #expect(a.hidden.doubles() == b.hidden.doubles() && a.output.doubles() == b.output.doubles())
             #expect(a.unitPattern == b.unitPattern && a.unitGroup == b.unitGroup)
+            #expect(resumed.report.secondsByPhase.keys == whole.report.secondsByPhase.keys)
         }
+    }
+
+    /// A run that is stopped at its first checkpoint, which it writes.
+    private func stopped(
+        _ options: FitOptions, _ data: LoadedData, _ path: String
+    ) throws -> (model: ConvexModel, report: FitReport) {
+        try trained(options, data) { event in
+            guard let write = event.writeCheckpoint else { return .proceed }
+            do { try write(path) } catch { Issue.record("\(error)") }
+            return .stop
+        }
+    }
+
+    @Test("A checkpoint of another run or of other data is refused, whatever differs")
+    func others() throws {
+        let data = Problem(rows: 60, seed: 35).data(.classification)
+        let path = scratch.path("state")
+        let options = FitOptions.small(.sampled(12))
+        _ = try stopped(options, data, path)
+        _ = try trained(options, data, from: path)
+        let changes: [(inout FitOptions) -> Void] = [
+            { $0.convex.formulation = .gated }, { $0.convex.sharing = .joint }, { $0.convex.tolerance = 1e-5 },
+            { $0.convex.seed = 1 }, { $0.convex.refreshes = 1 }, { $0.convex.admm.rho = 2 }, { $0.penalty = .fixed(1) },
+            { $0.penalty = .search }, { $0.patterns = .sampled(13) }, { $0.hasBias = false }, { $0.loss = HingeLoss() },
+            { $0.standardisation = .global }, { $0.validation = 0.1 }, { $0.precision = .float64 }, { $0.folds = 3 },
+            { $0.patterns = .source(.gates(Tensor.full([4, 3], 1))) }, { $0.neurons = 7 },
+        ]
+        for (index, change) in changes.enumerated() {
+            var other = options
+            change(&other)
+            #expect(fault { _ = try trained(other, data, from: path) }.contains("other settings"), "\(index)")
+        }
+        let more = Problem(rows: 60, seed: 36).data(.classification)
+        #expect(fault { _ = try trained(options, more, from: path) }.contains("other data"))
+        var free = options
+        (free.convex.maxIterations, free.convex.timeLimit) = (160, 100)
+        _ = try trained(free, data, from: path)
     }
 
     @Test("A run that goes on with nothing left to do says nothing of cones that it did not look at")
     func nothingLeft() throws {
         let data = Problem(rows: 60, seed: 34).data(.classification)
-        var (options, last) = (FitOptions.small(.sampled(12)), ConvexRunCheckpoint?.none)
-        let cut = try trained(options, data) { event in
-            last = event.checkpoint ?? last
-            return last == nil ? .proceed : .stop
-        }
+        var options = FitOptions.small(.sampled(12))
+        let path = scratch.path("state")
+        let cut = try stopped(options, data, path)
         #expect(cut.report.coneViolation != nil)
         options.convex.maxIterations = 1
-        let resumed = try trained(options, data, resume: last).report
+        let resumed = try trained(options, data, from: path).report
         #expect(resumed.coneViolation == nil && resumed.termination == Termination.iterationLimit.rawValue)
     }
 
     @Test("A run stopped in the search or in the stochastic run offers nothing to go on from")
     func early() throws {
         let data = Problem(rows: 60, seed: 31).data(.classification)
+        // Gates that were not drawn for lack of time would be missing in all that follows.
+        var late = FitOptions.small(.sampled(4000))
+        late.convex.timeLimit = 1e-9
+        _ = try trained(late, data) { event in
+            #expect(event.writeCheckpoint == nil)
+            return .proceed
+        }
         for (phase, penalty) in [("penalty", nil), ("patterns", 0.5)] {
             var options = FitOptions.small(.network, penalty: penalty)
             options.neurons = 12
             var offers = 0
             let cut = try trained(options, data) { event in
-                offers += event.checkpoint == nil ? 0 : 1
+                offers += event.writeCheckpoint == nil ? 0 : 1
                 return event.progress.phase == phase || offers > 0 ? .stop : .proceed
             }
             #expect(cut.report.iterations <= options.convex.maxIterations)
@@ -99,23 +142,18 @@ struct CheckpointTests {
     @Test("Files that are no checkpoint, or lack a part, are refused")
     func damaged() throws {
         let data = Problem(rows: 60, seed: 32).data(.classification)
-        var last: ConvexRunCheckpoint?
-        let model = try trained(.small(), data) { event in
-            last = event.checkpoint ?? last
-            return .proceed
-        }.model
         let path = scratch.path("state")
-        try model.save(to: path)
-        #expect(fault { _ = try CheckpointFile.read(path, device: .cpu) }.contains("is not a checkpoint"))
-        try CheckpointFile.write(try #require(last), arguments: [], dataHash: "", to: path)
+        let model = try stopped(.small(), data, path).model
         let file = try SafeTensors.read(path)
         for name in ["u", "gates", "z"] {
             let rest = SafeTensorsFile(tensors: file.tensors.filter { $0.name != name }, metadata: file.metadata)
             try SafeTensors.write(rest, to: path)
-            #expect(fault { _ = try CheckpointFile.read(path, device: .cpu) }.contains("checksum"))
+            #expect(fault { _ = try trained(.small(), data, from: path) }.contains("checksum"))
             try SafeTensors.write(rest.sealed(), to: path)
-            #expect(fault { _ = try CheckpointFile.read(path, device: .cpu) }.contains("lacks '\(name)'"))
+            #expect(fault { _ = try trained(.small(), data, from: path) }.contains("lacks '\(name)'"))
         }
+        try model.save(to: path)
+        #expect(fault { _ = try trained(.small(), data, from: path) }.contains("is no checkpoint"))
     }
 
     @Test("A time limit ends the run with what was reached and says so")

@@ -116,7 +116,7 @@ struct EstimatorTests {
     @Test("Network and program agree where the cones hold", arguments: ["softmax", "squared", "huber"])
     func agreement(loss: String) throws {
         var options = FitOptions.small(penalty: 1)
-        options.loss = loss
+        options.loss = LossCatalogue.named(loss)
         options.precision = .float64
         options.convex.tolerance = 1e-5
         options.convex.maxIterations = 2000

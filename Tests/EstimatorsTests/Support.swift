@@ -4,19 +4,9 @@ import Foundation
 import RunLog
 import TestSupport
 import Torch
+@_exported import TestFiles
 
 @testable import Estimators
-
-/// A folder for one test, removed with everything in it when the test lets go of it.
-final class Scratch {
-    let folder = FileManager.default.temporaryDirectory.path + "/estimators-\(UUID().uuidString)"
-
-    init() throws { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func path(_ name: String) -> String { folder + "/" + name }
-}
 
 /// Problems that a two-layer network solves and a linear model does not.
 struct Problem {
@@ -62,17 +52,8 @@ extension FitOptions {
 
 /// Trains with the process's generator to itself.
 func trained(
-    _ options: FitOptions, _ data: LoadedData, resume: ConvexRunCheckpoint? = nil,
-    observe: (ConvexRunEvent) -> Directive = { _ in .proceed }
+    _ options: FitOptions, _ data: LoadedData, from checkpoint: String? = nil,
+    observe: (RunEvent<ConvexModel>) -> Directive = { _ in .proceed }
 ) throws -> (model: ConvexModel, report: FitReport) {
-    try Engine.exclusively { try ConvexTrainer(options: options).fit(data, resume: resume, observe: observe) }
-}
-
-func fault(_ body: () throws -> Void) -> String {
-    do {
-        try body()
-        return "no error"
-    } catch {
-        return "\(error)"
-    }
+    try Engine.exclusively { try ConvexTrainer(options: options).fit(data, resumingFrom: checkpoint, observe: observe) }
 }

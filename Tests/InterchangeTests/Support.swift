@@ -1,25 +1,8 @@
 import Foundation
 import Testing
+@_exported import TestFiles
 
 @testable import Interchange
-
-/// A folder for one test, removed with everything in it when the test lets go of it.
-final class Scratch {
-    let folder = FileManager.default.temporaryDirectory.path + "/interchange-\(UUID().uuidString)"
-
-    init() throws { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func path(_ name: String) -> String { folder + "/" + name }
-
-    func file(_ name: String, _ bytes: [UInt8]) throws -> String {
-        try Data(bytes).write(to: URL(filePath: path(name)))
-        return path(name)
-    }
-
-    var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] }
-}
 
 /// SplitMix64, so that a failing case can be repeated.
 struct SeededGenerator: RandomNumberGenerator {

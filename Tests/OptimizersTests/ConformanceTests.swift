@@ -144,11 +144,11 @@ struct ConformanceTests {
     func settings(name: String) throws {
         let optimizer = try Self.tuned(name)
         let again = try OptimizerCatalogue.make(name, settings: optimizer.settings)
-        #expect(try again.settings == optimizer.settings)
+        #expect(again.settings == optimizer.settings)
         let listed = Set(type(of: optimizer).hyperparameters.map(\.name))
-        #expect(Set(try optimizer.settings.keys) == listed)
+        #expect(Set(optimizer.settings.keys) == listed)
         for hyperparameter in type(of: optimizer).hyperparameters {
-            #expect(hyperparameter.allows(try #require(try optimizer.settings[hyperparameter.name])))
+            #expect(hyperparameter.allows(try #require(optimizer.settings[hyperparameter.name])))
         }
     }
 

@@ -75,7 +75,7 @@ struct TransformationTests {
     @Test("Defaults are within their ranges, names are those of the coding keys, and no name is taken twice")
     func catalogue() throws {
         for type in TransformationCatalogue.all {
-            let defaults = try type.init().settings
+            let defaults = type.init().settings
             #expect(Set(defaults.keys) == Set(type.hyperparameters.map(\.name)), "\(type.name)")
             for one in type.hyperparameters { #expect(one.allows(try #require(defaults[one.name])), "\(type.name)") }
             #expect(!type.summary.isEmpty && !type.citation.isEmpty)

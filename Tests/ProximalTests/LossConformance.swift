@@ -1,5 +1,6 @@
 import Foundation
 import Proximal
+import Settings
 import TestSupport
 import Torch
 

@@ -1,5 +1,6 @@
 import Foundation
 import Proximal
+import Settings
 import TestSupport
 import Testing
 import Torch
@@ -81,6 +82,8 @@ struct LossTests {
 private struct WrongSign: Loss {
     static let name = "wrong sign"
     static let summary = ""
+    static let citation = ""
+    static let settings: [Setting<Self>] = []
     static let encoding = TargetEncoding.signs
     let right = LogisticLoss()
     func value(_ z: Tensor, _ y: Tensor) -> Double { right.value(z, y) }
@@ -94,8 +97,10 @@ private struct Mutant: Loss {
     enum Defect: CaseIterable { case invertedStep, proxIgnoresTarget, conjugateWithoutTarget, halfGradient, concave }
     static let name = "mutant"
     static let summary = ""
+    static let citation = ""
+    static let settings: [Setting<Self>] = []
     static let encoding = TargetEncoding.oneHot
-    let defect: Defect
+    var defect = Defect.concave
     let right = SquaredLoss()
     func value(_ z: Tensor, _ y: Tensor) -> Double {
         defect == .concave ? -right.value(z, y) : right.value(z, y)

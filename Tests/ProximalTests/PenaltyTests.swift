@@ -191,7 +191,7 @@ struct PenaltyTests {
         for (axis, width, slices) in [
             (Grouping.Axis.inputs, 1, 8), (.inputs, 4, 8), (.outputs, 1, 6), (.outputs, 3, 6),
         ] {
-            let settings = try penalty.settings.merging([
+            let settings = penalty.settings.merging([
                 "groups": .word(axis.rawValue), "width": .number(Double(width)),
             ]) { $1 }
             let grouped = try PenaltyCatalogue.make(type(of: penalty).name, settings: settings)

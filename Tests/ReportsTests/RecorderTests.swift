@@ -36,7 +36,7 @@ struct RecorderTests {
 
     private func run<P>(
         _ trainer: Trainer<P>, resumes: Bool = false, restarts: Bool = false,
-        observe: (TrainerEvent) -> Directive = { _ in .proceed }
+        observe: (RunEvent<Network>) -> Directive = { _ in .proceed }
     ) throws -> (network: Network, report: TrainingReport) {
         try Engine.exclusively {
             try trainer.run(in: folder, resume: resumes, restart: restarts, checkpointSeconds: 0, observe: observe)

@@ -58,8 +58,7 @@ struct AlternatingTests {
         var before: Double?
         var checked = 0
         _ = try trained(settings, data) { event in
-            guard let point = event.point else { return .proceed }
-            let model = event.model!()
+            guard let point = event.point, let model = try? event.result?() else { return .proceed }
             let value = Self.objective(model, data, penalty: settings.head!.penalty)
             if point.phase == "convex", let before {
                 #expect(value < 0.999 * before && point.relativeGap ?? 1 < 0.1)
@@ -93,8 +92,10 @@ struct AlternatingTests {
         let settings = settings(.every, epochs: 1)
         var checked = 0
         _ = try trained(settings, data) { event in
-            guard let point = event.point, point.phase == "convex" else { return .proceed }
-            let value = Self.objective(event.model!(), data, penalty: settings.head!.penalty)
+            guard let point = event.point, point.phase == "convex", let model = try? event.result?() else {
+                return .proceed
+            }
+            let value = Self.objective(model, data, penalty: settings.head!.penalty)
             #expect(abs(value - point.objective!) < 1e-6 * value)
             checked += 1
             return .proceed
@@ -173,7 +174,7 @@ struct AlternatingTests {
             guard one.progress.phase == "convex", one.point == nil else { return .proceed }
             seen += 1
             guard seen == event else { return .proceed }
-            try? one.writeCheckpoint(path)
+            try? one.writeCheckpoint?(path)
             return .stop
         }
         #expect(cut.report.termination == "cancelled")

@@ -110,7 +110,7 @@ struct ProblemTests {
 
     private func run(
         _ trainer: Trainer<Pairs>, from checkpoint: String? = nil,
-        observe: (TrainerEvent) -> Directive = { _ in .proceed }
+        observe: (RunEvent<Network>) -> Directive = { _ in .proceed }
     ) throws -> (network: Network, report: TrainingReport) {
         try Engine.exclusively { try trainer.run(resumingFrom: checkpoint, observe: observe) }
     }
@@ -139,7 +139,7 @@ struct ProblemTests {
         for stop in [1, 7, 19] {
             let cut = try run(trainer()) { event in
                 guard event.position >= stop else { return .proceed }
-                try? event.writeCheckpoint(path)
+                try? event.writeCheckpoint?(path)
                 return .stop
             }
             #expect(cut.report.termination == "cancelled" && cut.report.steps == stop)
@@ -209,7 +209,7 @@ struct ProblemTests {
         let path = scratch.path("c.safetensors")
         _ = try run(made()) { event in
             guard event.position >= 14 else { return .proceed }
-            try? event.writeCheckpoint(path)
+            try? event.writeCheckpoint?(path)
             return .stop
         }
         #expect(try run(made(), from: path).network.parameters.bits == whole.network.parameters.bits)
@@ -308,7 +308,7 @@ struct ProblemTests {
         let path = scratch.path("c.safetensors")
         _ = try Engine.exclusively {
             try trainer.run { event in
-                try? event.writeCheckpoint(path)
+                try? event.writeCheckpoint?(path)
                 return event.position < 3 ? .proceed : .stop
             }
         }

@@ -129,7 +129,7 @@ struct CheckpointDataTests {
     private func checkpoint(_ settings: TrainingSettings, _ data: LoadedData, _ path: String) throws {
         _ = try trained(settings, data) { event in
             guard event.position >= 3 else { return .proceed }
-            try? event.writeCheckpoint(path)
+            try? event.writeCheckpoint?(path)
             return .stop
         }
     }
@@ -199,7 +199,7 @@ struct CheckpointDataTests {
         let (settings, data) = (TrainingSettings.small(epochs: 2), try made("spirals"))
         try checkpoint(settings, data, path)
         let file = try SafeTensors.read(path)
-        let text = try #require(file.metadata["descent.training"])
+        let text = try #require(file.metadata["descent.checkpoint"])
         for (old, new) in [
             (#""batches":3"#, #""batches":-3"#), (#""optimizerSteps":[3]"#, #""optimizerSteps":[-1]"#),
             (#""optimizerSteps":[3]"#, #""optimizerSteps":[]"#), (#""step":3"#, #""step":-9"#),
@@ -221,7 +221,7 @@ struct CheckpointDataTests {
         let data = try made("spirals")
         try checkpoint(settings, data, path)
         let file = try SafeTensors.read(path)
-        let text = try #require(file.metadata["descent.training"])
+        let text = try #require(file.metadata["descent.checkpoint"])
         let progress = try #require(text.range(of: #""progress":{"#)).lowerBound
         let ranges = text.ranges(of: #/-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/#).filter { $0.lowerBound > progress }
         #expect(ranges.count > 10 && text.contains(#""plateau":"#))
@@ -240,7 +240,7 @@ struct CheckpointDataTests {
         _ file: SafeTensorsFile, header: String, _ settings: TrainingSettings, _ data: LoadedData, _ path: String
     ) throws -> String {
         var copy = file
-        copy.metadata["descent.training"] = header
+        copy.metadata["descent.checkpoint"] = header
         try SafeTensors.write(copy.sealed(), to: path)
         var steps = 0
         return fault {

@@ -124,7 +124,7 @@ struct StructureTrainingTests {
         let path = scratch.path("state.safetensors")
         _ = try trained(settings, data) { event in
             guard event.point != nil, event.position >= epoch * 32 else { return .proceed }
-            do { try event.writeCheckpoint(path) } catch { Issue.record("\(error)") }
+            do { try event.writeCheckpoint?(path) } catch { Issue.record("\(error)") }
             return .stop
         }
         let resumed = try trained(settings, data, from: path)

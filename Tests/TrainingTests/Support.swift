@@ -5,19 +5,9 @@ import RunLog
 import Settings
 import TestSupport
 import Torch
+@_exported import TestFiles
 
 @testable import Training
-
-/// A folder for one test, removed with everything in it when the test lets go of it.
-final class Scratch {
-    let folder = FileManager.default.temporaryDirectory.path + "/training-\(UUID().uuidString)"
-
-    init() throws { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func path(_ name: String) -> String { folder + "/" + name }
-}
 
 extension TrainingSettings {
     /// A small network that learns quickly.
@@ -40,7 +30,7 @@ func made(_ name: String) throws -> LoadedData { try loadData(DataRequest(source
 /// Trains with the process's generator to itself.
 func trained(
     _ settings: TrainingSettings, _ data: LoadedData, from checkpoint: String? = nil,
-    observe: (TrainerEvent) -> Directive = { _ in .proceed }
+    observe: (RunEvent<NetworkModel>) -> Directive = { _ in .proceed }
 ) throws -> (model: NetworkModel, report: TrainingReport) {
     try Engine.exclusively {
         try settings.fit(data, resumingFrom: checkpoint, observe: observe)
@@ -50,13 +40,4 @@ func trained(
 extension NamedTensors {
     /// All elements, for comparison bit by bit.
     var bits: [UInt64] { values.flatMap { $0.doubles() }.map(\.bitPattern) }
-}
-
-func fault(_ body: () throws -> Void) -> String {
-    do {
-        try body()
-        return "no error"
-    } catch {
-        return "\(error)"
-    }
 }

@@ -120,7 +120,7 @@ struct TrainerTests {
             _ = try trained(settings, data) { event in
                 seen += 1
                 guard seen == stop else { return .proceed }
-                try? event.writeCheckpoint(path)
+                try? event.writeCheckpoint?(path)
                 return .stop
             }
             // A short run has no fortieth step.
@@ -347,7 +347,7 @@ struct NetworkFileTests {
         let path = scratch.path("c.safetensors")
         let settings = TrainingSettings.small(epochs: 1)
         _ = try trained(settings, data) { event in
-            try? event.writeCheckpoint(path)
+            try? event.writeCheckpoint?(path)
             return .stop
         }
         var other = settings
@@ -360,10 +360,10 @@ struct NetworkFileTests {
         try AtomicFile.write(Array(bytes.dropLast(50)), to: path)
         #expect(fault { _ = try trained(settings, data, from: path) }.contains("describes"))
         var file = SafeTensorsFile()
-        file.metadata = ["descent.training": "{\"version\": 99}"]
+        file.metadata = ["descent.checkpoint": "{\"version\": 99}"]
         try SafeTensors.write(file, to: path)
         #expect(fault { _ = try trained(settings, data, from: path) }.contains("another version"))
         try SafeTensors.write(SafeTensorsFile(), to: path)
-        #expect(fault { _ = try trained(settings, data, from: path) }.contains("no training checkpoint"))
+        #expect(fault { _ = try trained(settings, data, from: path) }.contains("is no checkpoint"))
     }
 }
