@@ -54,11 +54,13 @@ let package = Package(
         library("Plots"),
         library("Proximal", ["CKernels", "Torch", "Settings"]),
         library("Solvers", ["Torch"]),
-        library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers"]),
+        library("ConvexNetworks", ["Torch", "RunLog", "Proximal", "Solvers", "Optimizers"]),
         library("Settings"),
         library("Optimizers", ["CKernels", "Torch", "Settings", "Proximal"]),
         library("Networks", ["Torch", "Settings", "Interchange"]),
-        library("Structure", ["Torch", "Proximal", "Networks"]),
+        library("Trajectories", ["Torch", "Settings", "Proximal", "Optimizers"]),
+        library("Programs", ["Torch", "Networks"]),
+        library("Structure", ["Torch", "Interchange", "Proximal", "Networks", "Programs"]),
         library("Datasets", ["Torch", "Interchange"]),
         library(
             "Estimators",
@@ -67,7 +69,7 @@ let package = Package(
             "Training",
             [
                 "Torch", "Interchange", "RunLog", "Settings", "Proximal", "ConvexNetworks", "Optimizers",
-                "Networks", "Structure", "Datasets", "Estimators",
+                "Networks", "Programs", "Structure", "Datasets", "Estimators",
             ]),
         library(
             "Reports",
@@ -79,13 +81,14 @@ let package = Package(
             "Descent",
             [
                 "Torch", "Interchange", "RunLog", "Proximal", "Solvers", "ConvexNetworks", "Settings", "Optimizers",
-                "Networks", "Structure", "Datasets", "Estimators", "Training", "Reports",
+                "Trajectories", "Networks", "Programs", "Structure", "Datasets", "Estimators", "Training", "Reports",
             ]),
         library(
             "DescentCommands",
             [
                 "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings",
-                "Optimizers", "Networks", "Structure", "Datasets", "Estimators", "Training", "Reports",
+                "Optimizers", "Trajectories", "Networks", "Programs", "Structure", "Datasets", "Estimators",
+                "Training", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -108,9 +111,11 @@ let package = Package(
         .testTarget(
             name: "NetworksTests", dependencies: ["Torch", "Settings", "Networks", "Interchange", "TestSupport"],
             exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
-        tests("StructureTests", ["Torch", "Settings", "Networks", "Proximal", "Structure", "TestSupport"]),
+        tests(
+            "StructureTests", ["Torch", "Settings", "Networks", "Proximal", "Programs", "Structure", "TestSupport"]),
         .testTarget(
-            name: "OptimizersTests", dependencies: ["Torch", "Settings", "Proximal", "Optimizers", "TestSupport"],
+            name: "OptimizersTests",
+            dependencies: ["Torch", "Settings", "Proximal", "Optimizers", "Trajectories", "TestSupport"],
             exclude: ["Generate"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         tests(
             "TrainingTests",
@@ -148,7 +153,7 @@ if Context.environment["DESCENT_FUZZ"] != nil {
             name: "fuzz-engine",
             dependencies: [
                 "Torch", "Interchange", "RunLog", "Proximal", "ConvexNetworks", "Settings", "Optimizers",
-                "Networks", "Structure", "Datasets", "Estimators", "Training", "DescentCommands",
+                "Networks", "Programs", "Structure", "Datasets", "Estimators", "Training", "DescentCommands",
                 .product(name: "Yams", package: "Yams"),
             ],
             path: "Fuzz/Engine", swiftSettings: swiftSettings,

@@ -4,6 +4,7 @@ import Foundation
 import Interchange
 import Networks
 import Optimizers
+import Programs
 import Proximal
 import RunLog
 import Settings

@@ -1,3 +1,4 @@
+import Optimizers
 import Proximal
 import RunLog
 import Torch
@@ -58,7 +59,8 @@ public struct StochasticRun: Sendable, Codable, Equatable {
             weights[1] = Tensor.concatenate(
                 [start.output, weights[1].rows(start.units..<units) * 1e-3], dimension: 0)
         }
-        var adam = AdamState(weights)
+        var (adam, state) = (Adam(), OptimizerState())
+        adam.weightDecay = penalty / Double(n)
         var order = Tensor.randomPermutation(n).to(device: x.device)
         var position = 0
         for step in 0..<steps {
@@ -70,35 +72,16 @@ public struct StochasticRun: Sendable, Codable, Equatable {
             position += batch
             let xb = x.gathering(rows)
             let yb = y.gathering(rows)
+            // The losses of the convex program give their gradients, so that two products are left of the chain rule.
             let h = xb.times(weights[0]).relu()
             let g = loss.gradient(h.times(weights[1]), yb) * (1 / Double(batch))
             let back = g.times(weights[1].transposed()) * h.isAbove(0).to(x.dtype)
             let gradients = [xb.transposedTimes(back), h.transposedTimes(g)]
             let progress = Double(step) / Double(steps)
-            let rate = peakStep * min(1, progress / 0.1 + 1e-3) * (1 - progress)
-            adam.step(&weights, gradients: gradients, rate: rate, weightDecay: penalty / Double(n))
+            adam.lr = peakStep * min(1, progress / 0.1 + 1e-3) * (1 - progress)
+            adam.step(&weights, gradients: gradients, state: &state)
             if step % 50 == 49 || isLate(), observe(step + 1, steps) == .stop { break }
         }
         return TwoLayerNetwork(hidden: weights[0], output: weights[1])
-    }
-}
-
-/// First and second moments of Adam (Kingma and Ba 2015, Algorithm 1), updated by LibTorch's fused kernel.
-private struct AdamState {
-    private var first: [Tensor]
-    private var second: [Tensor]
-    private var count: [Tensor]
-
-    init(_ weights: [Tensor]) {
-        first = weights.map { Tensor.zeros(like: $0) }
-        second = first.map { Tensor.zeros(like: $0) }
-        count = weights.map { Tensor.zeros([], dtype: .float32, device: $0.device) }
-    }
-
-    mutating func step(_ weights: inout [Tensor], gradients: [Tensor], rate: Double, weightDecay: Double) {
-        count = count.map { $0 + 1 }
-        Tensor.fusedAdam(
-            &weights, gradients: gradients, firstMoments: &first, secondMoments: &second, steps: count, rate: rate,
-            decay: (0.9, 0.999), weightDecay: weightDecay, epsilon: 1e-8)
     }
 }

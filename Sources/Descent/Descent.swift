@@ -5,6 +5,7 @@
 @_exported import Interchange
 @_exported import Networks
 @_exported import Optimizers
+@_exported import Programs
 @_exported import Proximal
 @_exported import Reports
 @_exported import RunLog
@@ -13,3 +14,4 @@
 @_exported import Structure
 @_exported import Torch
 @_exported import Training
+@_exported import Trajectories

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Optimizers
 import Torch
+import Trajectories
 
 /// `descent verify`
 struct VerifyCommand: ParsableCommand {

@@ -1,4 +1,5 @@
 import Networks
+import Programs
 import Proximal
 import Torch
 

@@ -1,4 +1,5 @@
 import Networks
+import Programs
 import Torch
 
 /// Which channels the values and parameters of a program have in common.

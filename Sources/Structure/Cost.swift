@@ -1,4 +1,5 @@
 import Networks
+import Programs
 import Torch
 
 /// What one row costs a network.

@@ -1,4 +1,5 @@
 import Networks
+import Programs
 import Torch
 
 // Channels that nothing writes are constants, which the biases of their readers can take over.

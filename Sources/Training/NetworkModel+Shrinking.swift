@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Networks
+import Programs
 import Settings
 import Structure
 import Torch

@@ -3,6 +3,7 @@ import Estimators
 import Foundation
 import Interchange
 import Networks
+import Programs
 import Settings
 import Structure
 import Torch
@@ -222,9 +223,6 @@ extension NetworkModel.Header {
 }
 
 extension InputShape {
-    /// Whether the input holds tokens.
-    var isTokens: Bool { if case .tokens = self { true } else { false } }
-
     fileprivate var stored: (String, [Int]) {
         switch self {
         case .features(let count): ("features", [count])

@@ -1,6 +1,7 @@
 import Foundation
 import Networks
 import Optimizers
+import Programs
 import Proximal
 import Settings
 import Structure

@@ -1,6 +1,7 @@
 import Datasets
 import Estimators
 import Networks
+import Programs
 import Proximal
 import Settings
 import Structure

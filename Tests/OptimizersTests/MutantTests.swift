@@ -2,6 +2,7 @@ import Proximal
 import Settings
 import Testing
 import Torch
+@testable import Trajectories
 
 @testable import Optimizers
 

@@ -4,6 +4,7 @@ import TestSupport
 import Settings
 import Testing
 import Torch
+@testable import Trajectories
 
 /// Trajectories of torch.optim, pytorch-optimizer, dadaptation, schedulefree and prodigyopt; see each file's `source`.
 struct Reference: Sendable, CustomTestStringConvertible {

@@ -2,6 +2,7 @@ import Foundation
 import Settings
 import Testing
 import Torch
+@testable import Trajectories
 
 @testable import Optimizers
 

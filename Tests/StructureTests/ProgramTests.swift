@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+@testable import Programs
 import TestSupport
 import Testing
 import Torch

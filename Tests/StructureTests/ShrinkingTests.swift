@@ -1,4 +1,5 @@
 import Networks
+@testable import Programs
 import Proximal
 import Settings
 import TestSupport

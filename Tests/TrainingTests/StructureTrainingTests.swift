@@ -3,6 +3,7 @@ import Foundation
 import Interchange
 import Networks
 import Optimizers
+import Programs
 import Proximal
 import RunLog
 import Settings

@@ -18,6 +18,9 @@ public enum InputShape: Sendable, Equatable {
         case .tokens(_, let length): length
         }
     }
+
+    /// Whether the input holds tokens.
+    public var isTokens: Bool { if case .tokens = self { true } else { false } }
 }
 
 /// A kind of network with its sizes, before it knows its input and outputs.

@@ -164,8 +164,3 @@ extension Program {
         }
     }
 }
-
-extension InputShape {
-    /// Whether the input holds tokens.
-    var isTokens: Bool { if case .tokens = self { true } else { false } }
-}

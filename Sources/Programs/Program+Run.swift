@@ -41,7 +41,7 @@ extension Program: FallibleModule {
     ///
     /// - Parameter observe: sees each call with its arguments and results.
     /// - Throws: `ProgramError` for a call that the engine refuses, or that would need more memory than there is.
-    func values(
+    package func values(
         _ x: Tensor, keeping kept: Set<Int> = [], observe: (Int, [Value], [Value]) -> Void = { _, _, _ in },
         _ tensor: (Int) -> Tensor
     ) throws(ProgramError) -> [Int: Tensor] {

@@ -1,11 +1,12 @@
 import Foundation
+import Optimizers
 import Settings
 
 /// The layout of trajectories of regularised optimizers: flat arrays, the rate and momentum of every step, and a problem
 /// in a file of its own beside it.
 ///
-/// The file's name says what it holds, as in `ramda_exact_proxadamw_glasso_f64.json`: whose code (`exact`, `exp` for the
-/// paper's experiments, else the release), the optimizer, the penalty and the precision.
+/// `optimizer`, `penalty` and `tolerance` say what a file holds; where the first two are missing, its name does, as in
+/// `ramda_exact_proxadamw_glasso_f64.json`. `source` says whose code it was, `dtype` in which precision.
 struct RegularisedTrajectory: Decodable {
     struct Step: Decodable {
         var lr: Double
@@ -24,6 +25,12 @@ struct RegularisedTrajectory: Decodable {
         var params: [String: Parameter]
     }
 
+    var source: String?
+    var dtype: String?
+    var optimizer: String?
+    var penalty: String?
+    /// How near a right implementation comes; nil for what source and precision allow.
+    var tolerance: Double?
     var problem: String
     var hyperparameters: [String: SettingValue]
     var steps: [Step]
@@ -46,9 +53,9 @@ struct RegularisedTrajectory: Decodable {
         let url = URL(filePath: path)
         let label = url.deletingPathExtension().lastPathComponent
         let words = label.split(separator: "_").dropFirst().map(String.init)
-        guard let optimizer = Self.optimizers.first(where: { words.contains($0.0) })?.1 else {
+        guard let optimizer = optimizer ?? Self.optimizers.first(where: { words.contains($0.0) })?.1 else {
             let known = Self.optimizers.map(\.0).joined(separator: ", ")
-            throw SettingError(path, "its name has none of the optimizers \(known)")
+            throw SettingError(path, "it has no 'optimizer', and its name none of \(known)")
         }
         let beside = url.deletingLastPathComponent().appending(component: problem).path
         guard let data = FileManager.default.contents(atPath: beside),
@@ -72,13 +79,13 @@ struct RegularisedTrajectory: Decodable {
             return move
         }
         let regularised = start.params.filter { $0.value.shape.count >= 2 }.keys.sorted()
-        let isNuclear = words.contains("nuclear")
+        let isNuclear = (penalty ?? (words.contains("nuclear") ? "nuclear" : "group_lasso")) == "nuclear"
         let strength = hyperparameters["lambda_"] ?? .number(0)
-        let (settings, tolerance) = solved(words, optimizer, isNuclear: isNuclear)
+        let (settings, near) = solved(optimizer, isNuclear: isNuclear)
         var configuration = TrajectoryFile.Configuration(
             name: label, settings: settings,
             trajectories: [.init(problem: .init(name: problem, initial: initial), steps: moves)])
-        configuration.tolerance = tolerance
+        configuration.tolerance = tolerance ?? near
         if strength != .number(0) {
             configuration.penalty = .init(
                 name: isNuclear ? "nuclear" : "group_lasso", settings: ["lambda": strength], parameters: regularised)
@@ -88,7 +95,7 @@ struct RegularisedTrajectory: Decodable {
 
     /// Settings of the optimizer, and how near a right implementation can come.
     private func solved(
-        _ words: [String], _ optimizer: String, isNuclear: Bool
+        _ optimizer: String, isNuclear: Bool
     ) -> (settings: [String: SettingValue], tolerance: Double) {
         let type = OptimizerCatalogue.all.first { $0.name == optimizer }
         let known = Set(type?.hyperparameters.map(\.name) ?? [])
@@ -96,12 +103,12 @@ struct RegularisedTrajectory: Decodable {
         for (name, value) in hyperparameters {
             if let ours = Self.names[name], known.contains(ours), value != .null { settings[ours] = value }
         }
-        let isSingle = words.contains("f32")
+        let (isSingle, code) = (dtype == "float32", source ?? "")
         guard known.contains("solver") else {
             // ProxSSI's own Newton stops at 1e-7.
             return (settings, isSingle ? 1e-5 : isNuclear ? 1e-9 : optimizer == "proxssi" ? 1e-6 : 1e-12)
         }
-        if words.contains("exact") || words.contains("lambda0") {
+        if code.contains("exact") || hyperparameters["lambda_"] == .number(0) {
             settings["max_iters"] = .number(5000)
             settings["rtol"] = .number(1e-15)
             return (settings, isNuclear ? 1e-7 : 1e-11)
@@ -111,7 +118,7 @@ struct RegularisedTrajectory: Decodable {
         settings["max_iters"] = settings["max_iters"] ?? .number(100)
         settings["rtol"] = settings["rtol"] ?? .number(1e-8)
         // The release weighs the smooth part by the number of groups and stops too early: the file holds its error.
-        return (settings, words.contains("exp") ? 1e-11 : 1)
+        return (settings, code.contains("exp") ? 1e-11 : 1)
     }
 }
 

@@ -37,6 +37,10 @@ public struct Program: Sendable, Equatable {
         public var arguments: [Argument]
         /// Numbers of the results; nil for those that are no tensors.
         public var results: [Int?]
+
+        package init(name: String, overload: String, arguments: [Argument], results: [Int?]) {
+            (self.name, self.overload, self.arguments, self.results) = (name, overload, arguments, results)
+        }
     }
 
     /// A parameter or buffer.
@@ -57,6 +61,10 @@ public struct Program: Sendable, Equatable {
         public var shape: [Int]
         /// What it is for.
         public var kind: Kind
+
+        package init(name: String, shape: [Int], kind: Kind) {
+            (self.name, self.shape, self.kind) = (name, shape, kind)
+        }
     }
 
     /// Parameters and buffers; the first has number 1.
@@ -67,16 +75,16 @@ public struct Program: Sendable, Equatable {
     public var output: Int
 
     /// Number of the first result.
-    var firstResult: Int { 1 + parameters.count }
+    package var firstResult: Int { 1 + parameters.count }
     /// Numbers of all values.
-    var valueCount: Int {
+    package var valueCount: Int {
         (steps.flatMap { $0.results.compactMap(\.self) }.max() ?? parameters.count) + 1
     }
     /// Position of the parameter that a number stands for.
-    func parameter(_ value: Int) -> Int? { parameters.indices.contains(value - 1) ? value - 1 : nil }
+    package func parameter(_ value: Int) -> Int? { parameters.indices.contains(value - 1) ? value - 1 : nil }
 
     /// Numbers of the values that a call reads.
-    static func reads(_ step: Step) -> [Int] {
+    package static func reads(_ step: Step) -> [Int] {
         step.arguments.flatMap { argument -> [Int] in
             switch argument {
             case .value(let value): [value]
@@ -87,7 +95,7 @@ public struct Program: Sendable, Equatable {
     }
 
     /// Removes calls whose results nobody reads, and parameters that none reads.
-    mutating func removeUnused() {
+    package mutating func removeUnused() {
         var used: Set<Int> = [output]
         var kept: [Step] = []
         for step in steps.reversed() where step.results.contains(where: { $0.map(used.contains) ?? false }) {
@@ -99,7 +107,7 @@ public struct Program: Sendable, Equatable {
     }
 
     /// Keeps some parameters and numbers all values anew.
-    mutating func keepParameters(_ isKept: (Int) -> Bool) {
+    package mutating func keepParameters(_ isKept: (Int) -> Bool) {
         let positions = parameters.indices.filter(isKept)
         var numbers = [0: 0]
         for (new, old) in positions.enumerated() { numbers[old + 1] = new + 1 }
@@ -115,7 +123,7 @@ public struct Program: Sendable, Equatable {
     }
 
     /// Gives all values other numbers.
-    mutating func renumber(_ number: (Int) -> Int) {
+    package mutating func renumber(_ number: (Int) -> Int) {
         for index in steps.indices {
             steps[index].arguments = steps[index].arguments.map { argument in
                 switch argument {

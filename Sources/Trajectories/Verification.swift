@@ -1,4 +1,5 @@
 import Foundation
+import Optimizers
 import Proximal
 import Settings
 import Torch
