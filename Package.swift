@@ -61,7 +61,7 @@ let package = Package(
         library("Trajectories", ["Torch", "Settings", "Proximal", "Optimizers"]),
         library("Programs", ["Torch", "Networks"]),
         library("Structure", ["Torch", "Interchange", "Proximal", "Networks", "Programs"]),
-        library("Datasets", ["Torch", "Interchange"]),
+        library("Datasets", ["Torch", "Interchange", "Settings"]),
         library(
             "Estimators",
             ["Torch", "Interchange", "RunLog", "Settings", "Proximal", "ConvexNetworks", "Datasets"]),
@@ -123,7 +123,7 @@ let package = Package(
                 "Training", "Networks", "Optimizers", "Settings", "Datasets", "Estimators", "ConvexNetworks",
                 "Proximal", "Structure", "RunLog", "Interchange", "Torch", "TestSupport", "TestFiles",
             ]),
-        tests("DatasetsTests", ["Torch", "Interchange", "Datasets", "TestFiles"]),
+        tests("DatasetsTests", ["Torch", "Interchange", "Settings", "Datasets", "TestFiles"]),
         .testTarget(
             name: "InterchangeTests", dependencies: ["Interchange", "TestFiles"], exclude: ["Generate"],
             swiftSettings: swiftSettings),

@@ -23,6 +23,8 @@ public struct DataRequest: Sendable {
     public var encoding: TableEncoding?
     /// Whether a model is to be applied to the rows: they need no target, and one row is enough.
     public var isForPrediction = false
+    /// Whether rows without a target will do, as for networks that learn from their inputs alone.
+    public var mayLackTarget = false
 
     /// Makes a request for all rows of `source`, with everything else as it is found there.
     public init(
@@ -53,6 +55,18 @@ public struct LoadedData: Sendable {
 
     /// The number of classes, or of targets to predict.
     public var outputs: Int { max(1, train.classNames.count, train.targetNames.count) }
+
+    /// Throws where the rows have nothing to predict.
+    ///
+    /// - Throws: `DataError` that says which networks can do without.
+    package func requireTarget() throws {
+        for set in [train, test].compactMap(\.self) {
+            guard task == .classification ? set.labels == nil : set.targets == nil else { continue }
+            throw DataError(
+                subject: set.name, problem: "its rows have no \(task == .classification ? "labels" : "targets")",
+                advice: "Only networks that learn from their inputs alone can be trained on such rows")
+        }
+    }
 
     /// Makes loaded data of their parts.
     public init(train: Dataset, test: Dataset? = nil, task: PredictionTask) {

@@ -9,7 +9,7 @@ enum FileKind {
     case idx
     case safetensors
     case cifar
-    case synthetic
+    case made
 
     init(of path: String) {
         let name = path.lowercased()

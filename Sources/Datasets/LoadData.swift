@@ -12,13 +12,19 @@ public func loadData(_ request: DataRequest) throws -> LoadedData {
 func loadData(_ request: DataRequest, searching folders: [String]) throws -> LoadedData {
     let location = try SourceLocation(request.source, target: request.target, folders: folders)
     let isTraining = request.encoding == nil && !request.isForPrediction
+    let needsTarget = isTraining && !request.mayLackTarget
     let context = ReadContext(
         path: location.path, target: request.target, task: request.task, encoding: request.encoding,
-        needsTarget: isTraining)
+        needsTarget: needsTarget)
     var (train, ownTest) = try location.read(context, withTest: request.test == nil)
     let encoding = train.encoding
-    guard let task = encoding?.task ?? request.task else { throw context.error("there is nothing to predict") }
-    if isTraining { try train.requireLearnable(context) }
+    // Rows without a target are numbers to learn from.
+    guard let task = encoding?.task ?? request.task ?? (request.mayLackTarget ? .regression : nil) else {
+        throw context.error(
+            "there is nothing to predict",
+            "Give rows with labels or values; networks that learn from their inputs alone are trained by descent train")
+    }
+    if needsTarget { try train.requireLearnable(context) }
 
     var test = ownTest
     if let path = request.test {
@@ -26,7 +32,7 @@ func loadData(_ request: DataRequest, searching folders: [String]) throws -> Loa
         // A file of labels belongs to the training rows alone; a column or an array has its name in both files.
         let target = place.kind == .npy ? nil : request.target
         let testContext = ReadContext(
-            path: place.path, target: target, task: task, encoding: encoding, needsTarget: true)
+            path: place.path, target: target, task: task, encoding: encoding, needsTarget: needsTarget)
         test = try place.read(testContext, withTest: false).rows
     }
     if let test, test.features.shape[1] != train.features.shape[1] {
@@ -35,9 +41,9 @@ func loadData(_ request: DataRequest, searching folders: [String]) throws -> Loa
             "the test data have \(counted(test.features.shape[1], "column")), the training data "
                 + "\(train.features.shape[1])", "Give the same features for both")
     }
-    if let names = location.entry?.classNames, !names.isEmpty {
-        train.name(classes: names)
-        test?.name(classes: names)
+    if !location.classNames.isEmpty {
+        train.name(classes: location.classNames)
+        test?.name(classes: location.classNames)
     }
     if let classes = request.classes {
         let selection = try ClassSelection(classes, of: train, task: task, subject: "`classes`")

@@ -1,62 +1,59 @@
 import Foundation
 import Interchange
+import Settings
 
 /// Where a source lies and how it is to be read.
 struct SourceLocation {
     let path: String
     let kind: FileKind
     let idx: IdxFiles?
-    let entry: DatasetEntry?
+    /// Names of the classes of a named data set.
+    private(set) var classNames: [String] = []
     /// File of the test rows of a named data set.
     private(set) var testPath: String?
+    /// What makes the rows of a data set that is not read.
+    private(set) var made: (@Sendable (_ isTest: Bool) throws -> Dataset)?
 
     init(_ source: String, target: String?, folders: [String]) throws {
-        if let entry = DatasetCatalogue.entry(source) {
-            guard let files = entry.files(in: folders) else { throw entry.missing(folders) }
-            self.init(path: entry.name, kind: .idx, idx: files, entry: entry)
-            return
-        }
-        if SyntheticData.all.contains(where: { $0.name == source }) {
-            self.init(path: source, kind: .synthetic, idx: nil, entry: nil)
-            return
-        }
-        if let named = NamedFiles.all.first(where: { $0.name == source }) {
-            guard let path = named.path(in: folders) else { throw named.missing(folders) }
-            self.init(path: path, kind: FileKind(of: path), idx: nil, entry: nil)
-            testPath = NamedFiles.testFile(beside: path)
+        if let named = try DatasetCatalogue.find(source) {
+            self.init(path: source, kind: .made, idx: nil)
+            switch try named.contents(in: folders) {
+            case .made(let make): made = make
+            case .files(let train, let test):
+                let kind = FileKind(of: train)
+                self.init(
+                    path: kind == .idx ? source : train, kind: kind,
+                    idx: kind == .idx ? IdxFiles(images: train, labels: nil) : nil)
+                testPath = test
+            }
+            classNames = named.classNames
             return
         }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: source, isDirectory: &isFolder) else {
             throw DataError(
                 source.isEmpty ? "''" : source, "there is no data set and no file of that name",
-                "Known data sets are \(listed(Self.names)); "
+                "Known data sets are \(listed(DatasetCatalogue.all.map { $0.name })); "
                     + "the path of a CSV, NPZ, NPY, IDX, safetensors or CIFAR-10 file works too")
         }
         if isFolder.boolValue {
-            let prefixes = [""] + DatasetCatalogue.all.map { $0.name + "-" }
+            let prefixes = [""] + DatasetCatalogue.all.filter { $0 is any ImageFileDataset.Type }.map { $0.name + "-" }
             guard let files = IdxFiles(folder: source, prefixes: prefixes) else {
                 throw DataError(
                     source, "this is a folder without train-images-idx3-ubyte and train-labels-idx1-ubyte",
                     "Give the path of a file in it")
             }
-            self.init(path: source, kind: .idx, idx: files, entry: nil)
+            self.init(path: source, kind: .idx, idx: files)
             return
         }
         let kind = FileKind(of: source)
         let labels = target.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
         self.init(
-            path: source, kind: kind, idx: kind == .idx ? IdxFiles(images: source, labels: labels) : nil, entry: nil)
+            path: source, kind: kind, idx: kind == .idx ? IdxFiles(images: source, labels: labels) : nil)
     }
 
-    private static let names =
-        DatasetCatalogue.all.map(\.name) + NamedFiles.all.map(\.name) + SyntheticData.all.map(\.name)
-
-    private init(path: String, kind: FileKind, idx: IdxFiles?, entry: DatasetEntry?) {
-        self.path = path
-        self.kind = kind
-        self.idx = idx
-        self.entry = entry
+    private init(path: String, kind: FileKind, idx: IdxFiles?) {
+        (self.path, self.kind, self.idx) = (path, kind, idx)
     }
 
     /// The rows and, where asked for, the test rows that come with them.
@@ -65,14 +62,12 @@ struct SourceLocation {
         case .table:
             var reader = try TableReader(context: context)
             return (try reader.dataset(), nil)
-        case .synthetic:
-            guard let made = SyntheticData.all.first(where: { $0.name == path }) else {
-                fatalError("no synthetic data '\(path)'")
-            }
-            return (made.make(false), withTest ? made.make(true) : nil)
+        case .made:
+            guard let made else { fatalError("rows that nothing makes") }
+            return (try made(false), withTest ? try made(true) : nil)
         case .cifar:
             let rows = try Cifar.read(path, context: context)
-            guard withTest, let test = testPath ?? NamedFiles.testFile(beside: path) else { return (rows, nil) }
+            guard withTest, let test = testPath ?? TestFile.beside(path) else { return (rows, nil) }
             var testContext = context
             (testContext.path, testContext.encoding) = (test, rows.encoding)
             return (rows, try Cifar.read(test, context: testContext))

@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Foundation
 import Reports
+import Settings
 import Torch
 
 /// `descent doctor`
@@ -35,13 +36,12 @@ struct DoctorCommand: ParsableCommand {
                 "A GPU is there, but this LibTorch has no CUDA: build with LIBTORCH set to a CUDA LibTorch.")
         }
         try row("self-test", selfTest(&problems))
-        for entry in DatasetCatalogue.all {
-            if let path = entry.found(in: data) {
-                try row(entry.name, path)
+        for type in DatasetCatalogue.all.compactMap({ $0 as? any ImageFileDataset.Type }) {
+            if let path = type.init().found(in: data) {
+                try row(type.name, path)
             } else {
-                try row(entry.name, "not found")
-                let remedy = entry.name == "fashion-mnist" ? "run scripts/bootstrap" : "copy its IDX files"
-                problems.append("Data set \(entry.name): \(remedy), or give --data FOLDER or DESCENT_DATA.")
+                try row(type.name, "not found")
+                problems.append("Data set \(type.name): \(type.remedy), or give --data FOLDER or DESCENT_DATA.")
             }
         }
         try Console.line(problems.isEmpty ? "\nEverything is in place." : "\nTo do:")

@@ -48,9 +48,7 @@ struct ListCommand: ParsableCommand {
     private static func entries(of catalogue: Catalogue) throws -> [Entry] {
         switch catalogue {
         case .datasets:
-            DatasetCatalogue.all.map { Entry(name: $0.name, summary: $0.summary) }
-                + NamedFiles.all.map { Entry(name: $0.name, summary: $0.summary) }
-                + SyntheticData.all.map { Entry(name: $0.name, summary: $0.summary) }
+            try DatasetCatalogue.all.map { try entry($0) }
         case .losses:
             try LossCatalogue.catalogue.all.map {
                 var entry = try entry($0, capabilities: ["fit"])

@@ -5,6 +5,7 @@ import Foundation
 import Interchange
 import Reports
 import RunLog
+import Settings
 import Torch
 import Training
 
@@ -83,7 +84,7 @@ struct PredictCommand: ParsableCommand {
     private func modelLabels(_ model: any PredictiveModel, _ data: Dataset) -> [Int]? {
         guard let labels = data.labels else { return nil }
         // The files of a named data set hold numbers where the model has names.
-        let names = DatasetCatalogue.all.map(\.classNames).first { names in
+        let names = DatasetCatalogue.all.map { $0.init().classNames }.first { names in
             !names.isEmpty && model.classNames.allSatisfy(names.contains)
         }
         let classes = data.classNames.map { name -> Int? in

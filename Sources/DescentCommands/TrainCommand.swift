@@ -3,6 +3,7 @@ import Datasets
 import Estimators
 import Foundation
 import Interchange
+import Networks
 import Reports
 import RunLog
 import Settings
@@ -124,7 +125,10 @@ struct TrainCommand: ParsableCommand {
         if let threads = running.threads { Runtime.threads = threads }
         let device = try Device.available(optimization.device)
         let settings = try self.settings()
-        let loaded = try loadData(data.request(seed: settings.seed))
+        var request = try data.request(seed: settings.seed)
+        let architecture = ArchitectureCatalogue.catalogue[settings.model]
+        request.mayLackTarget = architecture is any SelfSupervisedArchitecture.Type
+        let loaded = try loadData(request)
         Interruption.install()
         let renderer = ProgressRenderer(
             isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")

@@ -28,6 +28,7 @@ public struct ConvexTrainer {
         _ data: LoadedData, resumingFrom checkpoint: String? = nil,
         observe: (RunEvent<ConvexModel>) -> Directive = { _ in .proceed }
     ) throws -> (model: ConvexModel, report: FitReport) {
+        try data.requireTarget()
         if let fault = memoryFault(data) { throw fault }
         let (identity, dataHash) = (options.identity, data.train.hash)
         let state = try checkpoint.map {

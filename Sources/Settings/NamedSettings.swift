@@ -22,15 +22,17 @@ public struct NamedSettings: Sendable, Codable, Equatable {
     ) throws {
         let start = text.firstIndex(of: "(") ?? text.endIndex
         let spelled = Self.trimmed(text[..<start]).replacing("-", with: "_")
-        let name = synonyms[spelled] ?? spelled
+        let meant = synonyms[spelled] ?? spelled
+        let type = types.first { $0.name.replacing("-", with: "_") == meant }
+        let name = type?.name ?? meant
         guard !name.isEmpty, start == text.endIndex || text.last == ")" else {
             throw SettingError(text, "must be of the form name, name(value) or name(setting=value, …)")
         }
-        if !types.isEmpty, !types.contains(where: { $0.name == name }) {
+        if !types.isEmpty, type == nil {
             throw SettingError(name, "is not known" + NearestNames.hint(for: name, among: types.map { $0.name }))
         }
         var settings: [String: SettingValue] = [:]
-        let names = types.first { $0.name == name }?.hyperparameters.map(\.name) ?? []
+        let names = type?.hyperparameters.map(\.name) ?? []
         let inner = start == text.endIndex ? "" : text[text.index(after: start)...].dropLast()
         for (index, part) in Self.parts(inner).enumerated() {
             let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(Self.trimmed)

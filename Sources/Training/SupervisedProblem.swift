@@ -89,6 +89,7 @@ public struct SupervisedProblem: DatasetProblem {
         normalisation: TrainingSettings.Normalisation? = nil, augmentation: Augmentation = Augmentation(),
         precision: TrainingSettings.Precision = .float32, seed: UInt64 = 0, device: Device = .cpu
     ) throws {
+        try data.requireTarget()
         try Self.check(batch: batch, validation: validation, normalisation)
         let all = data.train
         let loss = loss ?? Self.defaultLoss(data)

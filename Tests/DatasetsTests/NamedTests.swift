@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import Testing
 import Torch
 
@@ -44,8 +45,43 @@ struct NamedTests {
         #expect(fault(DataRequest(source: wrong)).contains("record 2 has the label 12"))
     }
 
+    /// A data set of one's own.
+    private struct Line: NamedDataset {
+        static let name = "test-line"
+        static let summary = "points of a line"
+        static let citation = "none"
+        static let settings: [Setting<Self>] = [Setting("slope", \.slope, .any, "its slope")]
+        var slope = 1.0
+
+        func contents(in folders: [String]) -> DatasetContents {
+            .made { isTest in
+                let x = Tensor((0..<10).map { Double($0) + (isTest ? 0.5 : 0) }, shape: [10, 1])
+                return Dataset(
+                    name: Self.name, features: x, targets: x * slope, targetNames: ["y"],
+                    encoding: TableEncoding(targetName: "y", task: .regression))
+            }
+        }
+    }
+
+    @Test func aDataSetOfOnesOwnIsKnownByItsNameWithItsSettings() throws {
+        #expect(fault(DataRequest(source: "test-line")).contains("no data set"))
+        try DatasetCatalogue.catalogue.register(Line.self)
+        #expect(try loadData(DataRequest(source: "test-line")).train.targets?.doubles()[2] == 2)
+        #expect(try loadData(DataRequest(source: "test-line(slope=3)")).train.targets?.doubles()[2] == 6)
+        #expect(try loadData(DataRequest(source: "test-line(-1)")).test?.targets?.doubles()[0] == -0.5)
+        #expect(try loadData(DataRequest(source: "spirals(points=50)")).train.count == 100)
+        #expect(fault(DataRequest(source: "spirals(point=50)")).contains("did you mean 'points'"))
+        #expect(fault(DataRequest(source: "spirals(points=0)")).contains("a whole number from 2"))
+    }
+
     @Test func syntheticDataAreTheSameAtEveryCallAndTestsAreOthers() throws {
-        for entry in SyntheticData.all where entry.name != "wide-images" {
+        for entry in [any NamedDataset.Type]([ModularArithmetic.self, Speech.self, Spirals.self, Teacher.self]) {
+            guard case .made(let make) = try entry.init().contents(in: []) else {
+                throw DataError(entry.name, "is read")
+            }
+            let (one, other) = (try make(false), try make(true))
+            #expect(one.hash == (try make(false)).hash && one.hash != other.hash)
+            guard one.encoding != nil else { continue }
             let (first, second) = (
                 try loadData(DataRequest(source: entry.name)), try loadData(DataRequest(source: entry.name))
             )
@@ -53,6 +89,14 @@ struct NamedTests {
             #expect(first.train.hash != first.test?.hash)
             #expect(first.train.features.isFinite && first.train.count > 100)
         }
+        let unlabelled = DataRequest(source: "speech")
+        #expect(fault(unlabelled).contains("nothing to predict"))
+        var free = unlabelled
+        free.mayLackTarget = true
+        let speech = try loadData(free)
+        #expect(speech.train.targets == nil && speech.train.labels == nil && speech.train.targetNames.isEmpty)
+        #expect(speech.train.count == 3000 && speech.test?.count == 400)
+        #expect(throws: DataError.self) { try speech.requireTarget() }
         let sums = try loadData(DataRequest(source: "modular-arithmetic"))
         let rows = sums.train.features.doubles()
         for (row, label) in sums.train.labels!.enumerated() {
