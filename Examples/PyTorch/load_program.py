@@ -112,9 +112,9 @@ def kept(values):
 def load(path):
     """Returns a function from raw rows to outputs, from a file that descent shrink wrote."""
     with safe_open(path, "pt") as file:
-        header = json.loads(file.metadata()["descent.network"])
+        header = json.loads(file.metadata()["descent"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}
-    program, prepare = header["program"], header["standardiser"]
+    program, prepare = header["body"]["program"], header["preparation"]["standardiser"]
     mean, scale = torch.tensor(prepare["mean"]), torch.tensor(prepare["scale"])
     for index, (name, overload, arguments, _) in enumerate(program["steps"]):
         check(index, name + (overload and "." + overload), arguments)

@@ -78,7 +78,7 @@ enum Harness {
 
     private static func network(_ bytes: [UInt8]) {
         let seed = Seeds.networks[Int(bytes.first ?? 0) / 16 % Seeds.networks.count]
-        guard let made = try? NetworkModel.load(file(bytes, seed, key: NetworkModel.metadataKey), path: path) else {
+        guard let made = try? NetworkModel.load(file(bytes, seed, key: ModelFile.key), path: path) else {
             return
         }
         guard made.inputColumns < 10_000 else { return }

@@ -172,7 +172,7 @@ enum Seeds {
             for change in 0..<9 {
                 try put(
                     "network", index * 16 + change,
-                    [UInt8(index * 16 + change), UInt8(change)] + metadata(file, NetworkModel.metadataKey))
+                    [UInt8(index * 16 + change), UInt8(change)] + metadata(file, ModelFile.key))
             }
         }
         for (index, file) in models.enumerated() {

@@ -40,25 +40,24 @@ struct InspectCommand: ParsableCommand {
         guard !json else {
             return try Console.result(String(decoding: try JSONEncoder.report.encode(rows), as: UTF8.self) + "\n")
         }
-        if file.metadata["descent"] != nil { try describe(ConvexModel.load(path)) }
-        if file.metadata[NetworkModel.metadataKey] != nil { try describe(NetworkModel.load(path)) }
+        if file.metadata[ModelFile.key] != nil || file.metadata[ModelFile.earlierNetworkKey] != nil {
+            try describe(loadModel(path))
+        }
         let width = max(16, rows.map(\.name.count).max() ?? 0)
         for row in rows { try Console.line(row.line(width)) }
     }
 
-    private func describe(_ model: NetworkModel) throws {
-        try Console.line(
-            "\(model.architecture) network, \(model.task.rawValue), \(model.network.parameterCount) parameters")
-        if !model.classNames.isEmpty { try Console.line("classes: \(model.classNames.joined(separator: ", "))") }
-        if model.task == .regression { try Console.line("targets: \(model.targetNames.joined(separator: ", "))") }
-        for (name, value) in model.facts.sorted(by: { $0.key < $1.key }) { try Console.line("\(name): \(value)") }
-    }
-
-    private func describe(_ model: ConvexModel) throws {
-        let kind = model.network.formulation == .relu ? "two-layer ReLU network" : "two-layer gated ReLU network"
-        try Console.line("\(kind), \(model.task.rawValue), \(model.loss) loss")
-        try Console.line(
-            "\(model.inputColumns) inputs, \(model.network.units) hidden units, \(model.network.outputs) outputs")
+    private func describe(_ model: any PredictiveModel) throws {
+        if let model = model as? ConvexModel {
+            let kind = model.network.formulation == .relu ? "two-layer ReLU network" : "two-layer gated ReLU network"
+            try Console.line("\(kind), \(model.task.rawValue), \(model.loss) loss")
+            try Console.line(
+                "\(model.inputColumns) inputs, \(model.network.units) hidden units, \(model.network.outputs) outputs")
+        }
+        if let model = model as? NetworkModel {
+            try Console.line(
+                "\(model.architecture) network, \(model.task.rawValue), \(model.network.parameterCount) parameters")
+        }
         if !model.classNames.isEmpty { try Console.line("classes: \(model.classNames.joined(separator: ", "))") }
         if model.task == .regression { try Console.line("targets: \(model.targetNames.joined(separator: ", "))") }
         for (name, value) in model.facts.sorted(by: { $0.key < $1.key }) { try Console.line("\(name): \(value)") }

@@ -43,7 +43,7 @@ struct ShrinkCommand: ParsableCommand {
         if let threads { Runtime.threads = threads }
         let path = ModelPath.resolve(model)
         let file = try SafeTensors.read(path)
-        guard file.metadata[NetworkModel.metadataKey] != nil else {
+        guard try ModelFile.kind(file, path: path).kind == ModelFile.networkKind else {
             throw DataError(
                 subject: path, problem: "is no network of descent train",
                 advice: "Networks of descent fit hold no unused units already")

@@ -134,7 +134,7 @@ struct TrainCommand: ParsableCommand {
             isQuiet: running.quiet, scoreName: loaded.task == .regression ? "R²" : "accuracy")
         let folder = running.out ?? "runs/" + RunFolder.safeName(loaded.train.name) + "-train"
         var options = running.options
-        options.keeps = optimization.keep
+        (options.keeps, options.source) = (optimization.keep, data.source)
         if !running.quiet { options.prepared = { announce(settings, loaded, device) } }
         let report = try settings.fit(loaded, in: folder, device: device, options) { event in
             if !running.quiet { for line in event.announcement { Console.note(line) } }

@@ -7,30 +7,27 @@ import Torch
 public struct ConvexModel: Sendable {
     /// The network on standardised features with a trailing column of ones when `hasBias`.
     public var network: TwoLayerNetwork
-    /// Standardisation of the raw features, fitted on the training rows.
-    public var standardiser: Standardiser
     /// Whether a column of ones is appended.
     public var hasBias: Bool
-    /// What is predicted.
-    public var task: PredictionTask
-    /// Class names, in the order of the outputs; empty for regression.
-    public var classNames: [String]
-    /// Names of the regression targets.
-    public var targetNames: [String]
-    /// Means that are added to the outputs, one per output; zero for classification.
-    public var outputMean: [Double]
-    /// Scales of the outputs, one per output; one for classification.
-    public var outputScale: [Double]
-    /// Names of the raw features; empty for images and arrays.
-    public var featureNames: [String]
-    /// How the columns of a table were encoded.
-    public var encoding: TableEncoding?
-    /// Height and width of image features.
-    public var imageShape: [Int]?
-    /// Name of the training loss.
-    public var loss: String
+    /// How raw rows become its input, and what its outputs mean.
+    public var preparation: Preparation
+    /// How far it is from the optimum of its program, where that was proven.
+    public var certificate: ModelCertificate?
     /// Facts about the training run, for `descent inspect`.
     public var facts: [String: String]
+
+    /// Standardisation of the raw features.
+    public var standardiser: Standardiser { preparation.standardiser }
+    /// What is predicted.
+    public var task: PredictionTask { preparation.task }
+    /// Class names, in the order of the outputs; empty for regression.
+    public var classNames: [String] { preparation.classNames }
+    /// Names of the regression targets.
+    public var targetNames: [String] { preparation.targetNames }
+    /// How the columns of a table were encoded.
+    public var encoding: TableEncoding? { preparation.encoding }
+    /// Name of the training loss.
+    public var loss: String { preparation.loss }
 
     /// Number of raw feature columns.
     public var inputColumns: Int { standardiser.inputColumns }
@@ -54,9 +51,7 @@ public struct ConvexModel: Sendable {
             return network.predict(try design(block, dtype: network.hidden.dtype))
         }
         let raw = blocks.count == 1 ? blocks[0] : Tensor.concatenate(blocks, dimension: 0)
-        // In double precision: targets may be of any scale, and far from zero.
-        guard task == .regression else { return raw }
-        return raw.to(.float64) * Tensor(outputScale) + Tensor(outputMean)
+        return preparation.values(raw)
     }
 
     /// Class index of each row.

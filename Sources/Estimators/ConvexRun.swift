@@ -165,7 +165,9 @@ final class ConvexRun {
         reporter.report.convexTrainScore = score(program, x, train)
         reporter.report.convexTestScore = testX.map { score(program, $0, data.test!) }
         reporter.fillRun(watch: watch, notices: notices, history: history, path: choice.path, choice: choice.reason)
-        return (model, reporter.report)
+        var certified = model
+        certified.certificate = ModelCertificate(reporter.report)
+        return (certified, reporter.report)
     }
 
     private func event(_ progress: RunProgress) -> RunEvent<ConvexModel> {
@@ -290,11 +292,10 @@ final class ConvexRun {
                     advice: "Rescale columns and targets, or standardise")
             }
         }
-        return ConvexModel(
-            network: copy, standardiser: standardiser, hasBias: options.hasBias, task: data.task,
-            classNames: data.train.classNames, targetNames: data.train.targetNames, outputMean: targets.mean,
-            outputScale: targets.scale, featureNames: data.train.featureNames, encoding: data.train.encoding,
-            imageShape: data.train.imageShape, loss: loss.text, facts: [:])
+        let preparation = Preparation(
+            data.train, task: data.task, standardiser: standardiser, targetMean: targets.mean,
+            targetScale: targets.scale, loss: loss.text)
+        return ConvexModel(network: copy, hasBias: options.hasBias, preparation: preparation, facts: [:])
     }
 }
 

@@ -113,7 +113,7 @@ extension TrainingSettings {
             save: { try $0.save(to: $1) },
             page: { try TrainingPage(report: $1, result: (data, $0)).render() })
         recorded.options.settings = .train(self)
-        recorded.conclude = { model, report, _ in model.facts = report.facts(of: data) }
+        recorded.conclude = { model, report, _ in model.facts = report.facts(of: options.source ?? data.train.name) }
         let (model, report) = try recorded(observe)
         return (model, report)
     }
@@ -202,10 +202,10 @@ extension FitReport {
 
 extension TrainingReport {
     /// What a model file says of its run.
-    fileprivate func facts(of data: LoadedData) -> [String: String] {
+    fileprivate func facts(of source: String) -> [String: String] {
         var facts = [
             "method": method, "steps": "\(steps)", "termination": termination, "data hash": dataHash,
-            "data": data.train.name,
+            "data": source,
         ]
         facts["seed"] = settings.map { "\($0.seed)" }
         if let testScore { facts["test score"] = Format.percent(testScore) }

@@ -126,7 +126,7 @@ package struct ReportPage {
         let names = norms.indices.map { "\($0 + 1)" }
         page.add(
             svg: BarChart(title: "Group norms", label: "norm", names: names, values: norms).svg())
-        guard let shape = model.imageShape, shape.count == 2,
+        guard let shape = model.preparation.imageShape, shape.count == 2,
             model.standardiser.keptColumns.count == shape[0] * shape[1]
         else { return }
         let units = min(64, model.network.units)

@@ -1,4 +1,5 @@
 import Datasets
+import Estimators
 import Foundation
 import Interchange
 import RunLog
@@ -158,7 +159,7 @@ package struct RunFolder {
         guard name.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: file, isDirectory: &isFolder),
             !isFolder.boolValue
         else { return false }
-        return !Self.hasKey(file, of: ["descent", "descent.network", RunRecorder.stateKey])
+        return !Self.hasKey(file, of: [ModelFile.key, ModelFile.earlierNetworkKey, RunRecorder.stateKey])
     }
 
     /// Whether an interrupted run left a checkpoint.

@@ -20,6 +20,8 @@ package final class RunRecorder {
         package var checkpointSeconds = 60.0
         /// What the configuration says of who asked for it.
         package var command = ["descent library"]
+        /// What the data are called where they can be read again; their name unless given.
+        package var source: String?
         /// Settings that train it again, where it has some.
         package var settings: RunSettings?
         /// Called once the folder is had, before any work.

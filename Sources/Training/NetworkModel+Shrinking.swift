@@ -1,4 +1,5 @@
 import Datasets
+import Estimators
 import Foundation
 import Networks
 import Programs
@@ -40,7 +41,7 @@ public struct ShrinkReport: Sendable, Codable {
 
 extension NetworkModel {
     /// The network's input.
-    public var input: InputShape? { InputShape(stored: header.inputKind, header.inputSizes) }
+    public var input: InputShape? { InputShape(stored: header.body.inputKind, header.body.inputSizes) }
 
     /// The model without what its weights do not use, and what that did.
     ///
@@ -85,7 +86,7 @@ extension NetworkModel {
     private func smaller(_ input: InputShape, factorises: Bool) throws -> (Shrinking, NetworkModel) {
         let shrinking = try Shrinking(network, input: input, factorises: factorises)
         var smaller = header
-        smaller.program = shrinking.program
+        smaller.body.program = shrinking.program
         return (shrinking, NetworkModel(header: smaller, network: shrinking.network))
     }
 
@@ -95,7 +96,7 @@ extension NetworkModel {
 
     /// The least time of the network for some rows.
     private func milliseconds(_ features: Tensor) throws -> Double {
-        let x = try header.standardiser.apply(features, dtype: network.parameters.values.first?.dtype ?? .float32)
+        let x = try preparation.standardiser.apply(features, dtype: network.parameters.values.first?.dtype ?? .float32)
         let clock = ContinuousClock()
         var best = Double.infinity
         let begin = clock.now

@@ -10,9 +10,8 @@ import Torch
 
 /// A trained network with everything needed to apply it to raw data.
 public struct NetworkModel: Sendable {
-    /// What is not a tensor, as it stands in the file.
-    struct Header: Codable, Sendable {
-        var formatVersion = 1
+    /// What a network needs besides its tensors and what stands around them.
+    struct Body: Codable, Sendable {
         var architecture: String
         var settings: [String: SettingValue]
         var inputKind: String
@@ -20,35 +19,28 @@ public struct NetworkModel: Sendable {
         var outputs: Int
         /// Hidden units of a two-layer head that replaced the architecture's own.
         var headUnits: Int?
-        var task: PredictionTask
-        var classNames: [String]
-        var targetNames: [String]
-        var targetMean: [Double]
-        var targetScale: [Double]
-        var standardiser: Standardiser
-        var encoding: TableEncoding?
-        var loss: String
         /// What the network computes, where it is no longer what its architecture builds.
         var program: Program?
-        var facts: [String: String] = [:]
     }
 
-    var header: Header
+    var header: ModelHeader<Body>
     /// The network.
     public var network: Network
 
+    /// How raw rows become its input, and what its outputs mean.
+    public var preparation: Preparation { header.preparation }
     /// Name of the architecture.
-    public var architecture: String { header.architecture }
+    public var architecture: String { header.body.architecture }
     /// What is predicted.
-    public var task: PredictionTask { header.task }
+    public var task: PredictionTask { preparation.task }
     /// Class names, in the order of the outputs; empty for regression.
-    public var classNames: [String] { header.classNames }
+    public var classNames: [String] { preparation.classNames }
     /// Names of the regression targets.
-    public var targetNames: [String] { header.targetNames }
+    public var targetNames: [String] { preparation.targetNames }
     /// How the columns of a table were encoded.
-    public var encoding: TableEncoding? { header.encoding }
+    public var encoding: TableEncoding? { preparation.encoding }
     /// Number of raw feature columns.
-    public var inputColumns: Int { header.standardiser.inputColumns }
+    public var inputColumns: Int { preparation.standardiser.inputColumns }
     /// Facts about the training run, for `descent inspect`.
     public var facts: [String: String] {
         get { header.facts }
@@ -60,19 +52,18 @@ public struct NetworkModel: Sendable {
         program: Program? = nil
     ) {
         let (kind, sizes) = facts.input.stored
-        header = Header(
-            architecture: architecture, settings: settings, inputKind: kind, inputSizes: sizes, outputs: facts.outputs,
-            headUnits: (network.module as? HeadedNetwork)?.units, task: facts.task, classNames: facts.classNames,
-            targetNames: facts.targetNames, targetMean: facts.targetMean, targetScale: facts.targetScale,
-            standardiser: facts.standardiser, encoding: facts.encoding, loss: facts.loss,
-            program: program)
+        header = ModelHeader(
+            kind: ModelFile.networkKind, preparation: facts.preparation,
+            body: Body(
+                architecture: architecture, settings: settings, inputKind: kind, inputSizes: sizes,
+                outputs: facts.outputs, headUnits: (network.module as? HeadedNetwork)?.units, program: program))
         var onHost = network
         onHost.parameters = network.parameters.map { $0.to(device: .cpu) }
         onHost.buffers = network.buffers.map { $0.to(device: .cpu) }
         self.network = onHost
     }
 
-    init(header: Header, network: Network) { (self.header, self.network) = (header, network) }
+    init(header: ModelHeader<Body>, network: Network) { (self.header, self.network) = (header, network) }
 
     /// Raw outputs, `n × C`: class scores, or predicted values in the units of the targets.
     ///
@@ -83,20 +74,20 @@ public struct NetworkModel: Sendable {
         let rows = features.shape[0]
         let blocks = try stride(from: 0, to: max(1, rows), by: step).map { start in
             let block = features.rows(start..<min(rows, start + step))
-            return try checked(network.output(try header.standardiser.apply(block, dtype: dtype)), rows: block.shape[0])
+            return try checked(
+                network.output(try preparation.standardiser.apply(block, dtype: dtype)), rows: block.shape[0])
         }
         let raw = Tensor.concatenate(blocks, dimension: 0)
-        guard task == .regression else { return raw }
-        return raw.to(.float64) * Tensor(header.targetScale) + Tensor(header.targetMean)
+        return preparation.values(raw)
     }
 
     /// What a network of a file computes may be anything.
     private func checked(_ outputs: Tensor, rows: Int) throws -> Tensor {
-        guard outputs.shape == [rows, header.outputs], [.float32, .float64].contains(outputs.dtype) else {
+        guard outputs.shape == [rows, header.body.outputs], [.float32, .float64].contains(outputs.dtype) else {
             throw DataError(
                 subject: architecture,
                 problem: "the network gives \(outputs.dtype) of shape \(outputs.shape) for \(rows) rows, "
-                    + "its file says \(header.outputs) outputs",
+                    + "its file says \(header.body.outputs) outputs",
                 advice: "The file is damaged: train again")
         }
         return outputs
@@ -110,22 +101,17 @@ public struct NetworkModel: Sendable {
             throw SettingError(architecture, "has no features that another head could use")
         }
         let dtype = network.parameters.values.first?.dtype ?? .float32
-        return network.features(try header.standardiser.apply(features, dtype: dtype), extractor)
+        return network.features(try preparation.standardiser.apply(features, dtype: dtype), extractor)
     }
 
     // MARK: Files
-
-    /// The key of a safetensors file's metadata that marks a network.
-    public static let metadataKey = "descent.network"
 
     /// Writes a safetensors file whose tensors have PyTorch's names.
     ///
     /// - Throws: `InterchangeError` when the file cannot be written; nothing is left half-written.
     public func save(to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        let text = String(decoding: try encoder.encode(header), as: UTF8.self)
-        try SafeTensors.write(network.stateDictionary(metadata: [Self.metadataKey: text, "format": "pt"]), to: path)
+        let metadata = [ModelFile.key: try header.text, "format": "pt"]
+        try SafeTensors.write(network.stateDictionary(metadata: metadata), to: path)
     }
 
     /// Reads a model file: the file is data, and nothing of it runs but the calls that a program may make.
@@ -136,33 +122,19 @@ public struct NetworkModel: Sendable {
 
     /// Reads the content of a model file; `path` is named in errors.
     static func load(_ file: SafeTensorsFile, path: String) throws -> NetworkModel {
-        guard let text = file.metadata[metadataKey] else {
+        let kind = try ModelFile.kind(file, path: path)
+        guard kind.kind == ModelFile.networkKind else {
             throw InterchangeError(
-                path: path, problem: "is no network of Descent", advice: "Train it with descent train")
+                path: path, problem: "is no network of descent train", advice: "Train it with descent train")
         }
-        let header: Header
-        do {
-            header = try JSONDecoder().decode(Header.self, from: Data(text.utf8))
-        } catch {
-            throw InterchangeError(
-                path: path, problem: "has metadata that this version of Descent cannot read: \(reason(error))",
-                advice: "Train the model again, or use the version that wrote it")
-        }
-        guard header.formatVersion == 1 else {
-            throw InterchangeError(
-                path: path, problem: "has format version \(header.formatVersion), and this Descent reads version 1",
-                advice: "Use the version that wrote it")
-        }
-        func damaged(_ problem: String) -> InterchangeError {
-            InterchangeError(
-                path: path, problem: "has metadata that do not go together: \(problem)",
-                advice: "The file is damaged: train again")
-        }
+        let header =
+            kind.version < ModelFile.version ? try earlier(file, path) : try ModelHeader<Body>(file, path: path)
+        func damaged(_ problem: String) -> InterchangeError { ModelFile.damaged(path, problem) }
         if let fault = header.fault { throw damaged(fault) }
-        guard let input = InputShape(stored: header.inputKind, header.inputSizes) else {
-            throw damaged("an input of kind '\(header.inputKind)'")
+        guard let input = InputShape(stored: header.body.inputKind, header.body.inputSizes) else {
+            throw damaged("an input of kind '\(header.body.inputKind)'")
         }
-        let module = try header.module(input)
+        let module = try header.body.module(input)
         // Before any parameter is made: the file must hold them all.
         let held = file.tensors.reduce(0) { $0 + $1.array.count }
         guard Network.storedCount(of: module) <= held else {
@@ -180,38 +152,52 @@ public struct NetworkModel: Sendable {
         return model
     }
 
-    private static func reason(_ error: any Error) -> String {
-        guard let error = error as? DecodingError else { return "\(error)" }
-        return switch error {
-        case .dataCorrupted(let context), .typeMismatch(_, let context), .valueNotFound(_, let context),
-            .keyNotFound(_, let context):
-            context.debugDescription
-        @unknown default: "\(error)"
+    /// The header of version 1.
+    private static func earlier(_ file: SafeTensorsFile, _ path: String) throws -> ModelHeader<Body> {
+        struct Rest: Decodable {
+            var task: PredictionTask
+            var classNames: [String]
+            var targetNames: [String]
+            var targetMean: [Double]
+            var targetScale: [Double]
+            var standardiser: Standardiser
+            var encoding: TableEncoding?
+            var loss: String
+            var facts: [String: String]
+        }
+        do {
+            let data = Data((file.metadata[ModelFile.earlierNetworkKey] ?? "").utf8)
+            let body = try JSONDecoder().decode(Body.self, from: data)
+            let rest = try JSONDecoder().decode(Rest.self, from: data)
+            let preparation = Preparation(
+                task: rest.task, classNames: rest.classNames, targetNames: rest.targetNames,
+                targetMean: rest.targetMean, targetScale: rest.targetScale, standardiser: rest.standardiser,
+                encoding: rest.encoding, loss: rest.loss)
+            return ModelHeader(
+                kind: ModelFile.networkKind, preparation: preparation, facts: rest.facts, body: body)
+        } catch {
+            throw ModelFile.unreadable(path, error)
         }
     }
 }
 
-extension NetworkModel.Header {
+extension ModelHeader<NetworkModel.Body> {
     /// Why these facts, as a file may hold them, describe no network; nil where they may.
     fileprivate var fault: String? {
-        let size = inputSizes.reduce(1.0) { $0 * Double($1) }
-        guard inputSizes.allSatisfy({ $0 > 0 }), size <= 0x1p31 else { return "an input of sizes \(inputSizes)" }
-        if let headUnits, !(1...1 << 31).contains(headUnits) { return "a head of \(headUnits) units" }
-        if let fault = ModelFacts.fault(
-            task: task, classNames: classNames, targetNames: targetNames, outputs: outputs, standardiser: standardiser,
-            encoding: encoding)
-        {
-            return fault
+        let size = body.inputSizes.reduce(1.0) { $0 * Double($1) }
+        guard body.inputSizes.allSatisfy({ $0 > 0 }), size <= 0x1p31 else {
+            return "an input of sizes \(body.inputSizes)"
         }
-        let input = InputShape(stored: inputKind, inputSizes)?.count
-        guard input == standardiser.keptColumns.count else {
-            return "\(standardiser.keptColumns.count) columns for an input of \(input ?? 0)"
-        }
-        guard task == .regression else { return nil }
-        let fits = { (numbers: [Double]) in [1, outputs].contains(numbers.count) && numbers.allSatisfy(\.isFinite) }
-        return fits(targetMean) && fits(targetScale) ? nil : "scales that do not fit \(outputs) targets"
+        if let units = body.headUnits, !(1...1 << 31).contains(units) { return "a head of \(units) units" }
+        if let fault = preparation.fault(outputs: body.outputs) { return fault }
+        let (input, columns) = (
+            InputShape(stored: body.inputKind, body.inputSizes)?.count, preparation.standardiser.keptColumns.count
+        )
+        return input == columns ? nil : "\(columns) columns for an input of \(input ?? 0)"
     }
+}
 
+extension NetworkModel.Body {
     /// What computes: the program, or what the architecture builds.
     fileprivate func module(_ input: InputShape) throws -> any Module {
         if let program { return program }

@@ -5,6 +5,10 @@ import Torch
 
 /// A model that can be applied to raw rows, however it was trained.
 public protocol PredictiveModel: Sendable {
+    /// How raw rows become its input, and what its outputs mean.
+    var preparation: Preparation { get }
+    /// Facts about the training run, for `descent inspect`.
+    var facts: [String: String] { get set }
     /// What is predicted.
     var task: PredictionTask { get }
     /// Class names, in the order of the outputs; empty for regression.
@@ -34,6 +38,6 @@ extension NetworkModel: PredictiveModel {}
 ///   networks that do not fit their file.
 public func loadModel(_ path: String) throws -> any PredictiveModel {
     let file = try SafeTensors.read(path)
-    return file.metadata[NetworkModel.metadataKey] == nil
-        ? try ConvexModel.load(path) : try NetworkModel.load(file, path: path)
+    return try ModelFile.kind(file, path: path).kind == ModelFile.convexKind
+        ? try ConvexModel.load(file, path: path) : try NetworkModel.load(file, path: path)
 }

@@ -37,10 +37,10 @@ struct ReconstructionProblem: DatasetProblem {
         test = try data.test.map(rows)
         let input = SupervisedProblem.inputShape(data.train, columns: standardiser.keptColumns.count)
         let outputs = 2 * (try architecture.predictions(input: input))
-        facts = ProblemFacts(
-            input: input, outputs: outputs, task: .regression, loss: Self.lossName, standardiser: standardiser,
-            classNames: [], targetNames: (0..<outputs).map { "output\($0)" }, targetMean: [0], targetScale: [1],
-            encoding: data.train.encoding)
+        var preparation = Preparation(data.train, task: .regression, standardiser: standardiser, loss: Self.lossName)
+        preparation.classNames = []
+        preparation.targetNames = (0..<outputs).map { "output\($0)" }
+        facts = ProblemFacts(input: input, outputs: outputs, preparation: preparation)
         dataNotices = data.train.notices + standardiser.notices
         fingerprint = data.train.hash
         loader = try BatchLoader(x: train, y: nil, input: input, settings: settings.batches)

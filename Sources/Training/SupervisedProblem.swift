@@ -33,16 +33,7 @@ struct BatchSettings {
 struct ProblemFacts {
     var input: InputShape
     var outputs: Int
-    var task: PredictionTask
-    var loss: String
-    var standardiser: Standardiser
-    var classNames: [String]
-    var targetNames: [String]
-    /// Means and scales that regression targets were standardised with.
-    var targetMean: [Double]
-    var targetScale: [Double]
-    /// How the columns of a table were encoded.
-    var encoding: TableEncoding?
+    var preparation: Preparation
 }
 
 /// A problem on a data set, whose networks can be kept as models.
@@ -109,13 +100,13 @@ public struct SupervisedProblem: DatasetProblem {
             input: Self.inputShape(all, columns: standardiser.keptColumns.count),
             outputs: type(of: loss).isBinary
                 ? 1 : takesClasses ? all.classNames.count : train.y.shape[1],
-            task: data.task, loss: loss.text, standardiser: standardiser, classNames: all.classNames,
-            targetNames: all.targetNames, targetMean: encoding.mean, targetScale: encoding.scale, encoding: all.encoding
-        )
+            preparation: Preparation(
+                all, task: data.task, standardiser: standardiser, targetMean: encoding.mean,
+                targetScale: encoding.scale, loss: loss.text))
         dataNotices = all.notices + standardiser.notices
         fingerprint = all.hash
         identity =
-            "batch \(batch), \(facts.loss), validation \(validation), \(augmentation), seed \(seed), \(precision), "
+            "batch \(batch), \(facts.preparation.loss), validation \(validation), \(augmentation), seed \(seed), \(precision), "
             + (normalisation.map { "\($0.mean) \($0.scale)" } ?? "measured")
         loader = try BatchLoader(
             x: train.x, y: train.y, input: facts.input,
@@ -162,11 +153,11 @@ public struct SupervisedProblem: DatasetProblem {
 
     /// Accuracy, or R² for regression.
     func score(_ outputs: Tensor, _ rows: TrainingRows) -> Double {
-        switch facts.task {
+        switch facts.preparation.task {
         case .classification: return Scoring.accuracy(outputs, rows.data.labels!)
         case .regression:
             let scaled =
-                outputs.to(device: .cpu).to(.float64) * Tensor(facts.targetScale) + Tensor(facts.targetMean)
+                facts.preparation.values(outputs.to(device: .cpu))
             return Scoring.determination(scaled, rows.data.targets!)
         }
     }

@@ -1,4 +1,5 @@
 import Datasets
+import Estimators
 import Networks
 import Optimizers
 import RunLog
@@ -112,7 +113,7 @@ struct NamedRun {
         report.settings = settings
         report.model = architecture.settings
         (report.columns, report.outputs) = (data.train.features.shape[1], facts.outputs)
-        report.loss = facts.loss
+        report.loss = facts.preparation.loss
         return (model(found.network), report)
     }
 

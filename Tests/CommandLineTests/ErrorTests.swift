@@ -186,7 +186,7 @@ struct ErrorTests {
         // Same length, so that only the meaning is damaged.
         for (old, new) in [
             (#"\"hasBias\":true"#, #"\"hasBias\":fals"#), (#"[\"cat\",\"dog\",\"eel\"]"#, #"[\"cat\",\"dog+++eel\"]"#),
-            (#"\"formatVersion\":2"#, #"\"formatVersion\":9"#),
+            (#"\"formatVersion\":3"#, #"\"formatVersion\":9"#),
             (#"\"formulation\":\"relu\""#, #"\"formulation\":\"gatd\""#),
         ] {
             #expect(text.contains(old), "\(old)")

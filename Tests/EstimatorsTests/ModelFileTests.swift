@@ -63,7 +63,7 @@ struct ModelFileTests {
         let model = try trained(.small(), problem.data(.regression)).model
         try model.save(to: scratch.path("m"))
         var file = try SafeTensors.read(scratch.path("m"))
-        let (mean, scale) = (model.outputMean[0], model.outputScale[0])
+        let (mean, scale) = (model.preparation.targetMean[0], model.preparation.targetScale[0])
         file.tensors = file.tensors.filter { !$0.name.hasPrefix("output.") }.map { name, array in
             switch name {
             case "layer2.weight": (name, ArrayData(array.floats().map { $0 * Float(scale) }, shape: array.shape))
@@ -72,10 +72,12 @@ struct ModelFileTests {
             }
         }
         let text = try #require(file.metadata["descent"])
-        let facts = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
-        var header = try #require(facts)
-        header["formatVersion"] = 1
-        (header["outputMean"], header["outputScale"]) = (nil, nil)
+        let whole = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        // Earlier headers were flat.
+        var header = try #require(whole?["preparation"] as? [String: Any])
+        header.merge(try #require(whole?["body"] as? [String: Any])) { $1 }
+        (header["formatVersion"], header["facts"]) = (1, whole?["facts"])
+        (header["targetMean"], header["targetScale"]) = (nil, nil)
         file.metadata["descent"] = String(decoding: try JSONSerialization.data(withJSONObject: header), as: UTF8.self)
         try SafeTensors.write(file, to: scratch.path("old"))
         let old = try ConvexModel.load(scratch.path("old"))

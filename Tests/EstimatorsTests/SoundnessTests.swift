@@ -99,7 +99,7 @@ struct SoundnessTests {
         var options = FitOptions.small(penalty: 5)
         options.standardisation = Standardisation.none
         let (model, report) = try trained(options, data)
-        #expect(model.outputMean == [0] && model.outputScale == [1])
+        #expect(model.preparation.targetMean == [0] && model.preparation.targetScale == [1])
         let outputs = try model.outputs(data.train.features)
         let loss = (outputs - problem.targets).squareSum / 2
         let known = loss + 5 * model.network.groupNorms().reduce(0, +)

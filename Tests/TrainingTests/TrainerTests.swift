@@ -1,4 +1,5 @@
 import Datasets
+import Estimators
 import Foundation
 import Interchange
 import Networks
@@ -337,7 +338,36 @@ struct NetworkFileTests {
         try network.load(file, path: "x")
         try SafeTensors.write(file, to: scratch.path("plain.safetensors"))
         let plain = scratch.path("plain.safetensors")
-        #expect(fault { _ = try NetworkModel.load(plain) }.contains("is no network"))
+        #expect(fault { _ = try NetworkModel.load(plain) }.contains("not a Descent model"))
+    }
+
+    @Test("A network's file of version 1 is the model that it was; a convex fit is none of descent train")
+    func earlier() throws {
+        let (data, scratch) = (try made("teacher"), try Scratch())
+        let model = try trained(.small(epochs: 1), data).model
+        try model.save(to: scratch.path("m"))
+        var file = try SafeTensors.read(scratch.path("m"))
+        let parsed = try JSONSerialization.jsonObject(with: Data(try #require(file.metadata["descent"]).utf8))
+        let whole = try #require(parsed as? [String: Any])
+        #expect(whole["kind"] as? String == "network" && whole["formatVersion"] as? Int == 3)
+        var header = try #require(whole["preparation"] as? [String: Any])
+        header.merge(try #require(whole["body"] as? [String: Any])) { $1 }
+        (header["formatVersion"], header["facts"]) = (1, whole["facts"])
+        file.metadata["descent"] = nil
+        file.metadata["descent.network"] = String(
+            decoding: try JSONSerialization.data(withJSONObject: header), as: UTF8.self)
+        try SafeTensors.write(file, to: scratch.path("old"))
+        let old = try loadModel(scratch.path("old"))
+        let x = data.train.features
+        #expect(try old.outputs(x).doubles() == model.outputs(x).doubles() && old.targetNames == model.targetNames)
+        let fitted = try Engine.exclusively { try ConvexRegressor(neurons: 4).fit(x, data.train.targets!) }
+        try fitted.save(to: scratch.path("fit"))
+        #expect(fault { _ = try NetworkModel.load(scratch.path("fit")) }.contains("is no network of descent train"))
+        let again = try #require(try loadModel(scratch.path("fit")) as? ConvexModel)
+        #expect(again.certificate?.objective == fitted.report.objective)
+        #expect(again.certificate?.dualBound == fitted.report.dualBound)
+        #expect(again.preparation.encoding == fitted.model.preparation.encoding)
+        #expect(fault { _ = try ConvexModel.load(scratch.path("m")) }.contains("holds a network of descent train"))
     }
 
     @Test("Checkpoints of another run, of other data, and damaged ones are refused")
