@@ -10,8 +10,8 @@ ASAN := detect_leaks=0:quarantine_size_mb=1:thread_local_quarantine_size_kb=16
 # More arguments for descent, swift test, or the scripts of a target: make fit ARGS="--seed 7".
 ARGS ?=
 
-LIBRARIES := Interchange RunLog Settings Plots Torch Proximal Solvers ConvexNetworks Optimizers Networks \
-	Structure Datasets Estimators Training Reports Descent DescentCommands
+LIBRARIES := Interchange RunLog Settings Plots Torch Proximal Solvers ConvexNetworks Optimizers Trajectories \
+	Networks Programs Structure Datasets Estimators Training Reports Descent DescentCommands
 DOCUMENTED := $(foreach library,$(LIBRARIES),$(if $(wildcard Sources/$(library)),$(library)))
 FORMATTED := $(wildcard Sources Tests Fuzz Benchmarks Examples Package.swift)
 

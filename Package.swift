@@ -87,7 +87,7 @@ let package = Package(
             "DescentCommands",
             [
                 "Torch", "Interchange", "RunLog", "Plots", "Proximal", "ConvexNetworks", "Settings",
-                "Optimizers", "Trajectories", "Networks", "Programs", "Structure", "Datasets", "Estimators",
+                "Optimizers", "Trajectories", "Networks", "Structure", "Datasets", "Estimators",
                 "Training", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),

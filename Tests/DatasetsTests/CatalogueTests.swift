@@ -14,10 +14,10 @@ struct CatalogueTests {
         let text = fault(DataRequest(source: "cifar"))
         #expect(text.hasPrefix("cifar: there is no data set and no file of that name."))
         #expect(
-            text.contains("'fashion-mnist', 'mnist', 'cifar-10', ")
-                && text.contains("'teacher', 'wide-images'; the path of a CSV") && !text.contains("\n"))
+            text.contains("'fashion-mnist', 'mnist', 'cifar-10', ") && text.contains("'teacher', 'wide-images'")
+                && text.contains("; the path of a CSV") && !text.contains("\n"))
         let names = DatasetCatalogue.all.map { $0.name }
-        #expect(Set(names).count == names.count && names.count == 9)
+        #expect(Set(names).count == names.count && names.count >= 9)
         #expect(DatasetCatalogue.all.allSatisfy { $0.init().fault == nil && !$0.citation.isEmpty })
     }
 
