@@ -59,8 +59,8 @@ let package = Package(
         library("Optimizers", ["CKernels", "Torch", "Settings", "Proximal"]),
         library("Networks", ["Torch", "Settings", "Interchange"]),
         library("Trajectories", ["Torch", "Settings", "Proximal", "Optimizers"]),
-        library("Programs", ["Torch", "Networks"]),
-        library("Structure", ["Torch", "Interchange", "Proximal", "Networks", "Programs"]),
+        library("Programs", ["Torch", "Settings", "Networks"]),
+        library("Structure", ["Torch", "Settings", "Interchange", "Proximal", "Networks", "Programs"]),
         library("Datasets", ["Torch", "Interchange", "Settings"]),
         library(
             "Estimators",

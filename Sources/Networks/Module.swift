@@ -1,3 +1,4 @@
+import Settings
 import Torch
 
 /// A network or a part of one: a value of its sizes, which declares its parameters and computes from them.
@@ -29,10 +30,17 @@ public struct ParameterAttributes: Sendable, Equatable {
     public var isLookup = false
     /// Whether it keeps its value while the others are trained.
     public var isFrozen = false
+    /// Whether a penalty may apply to it, where its shape has one.
+    public var isPenalised = true
+    /// The manifold that it stays on, as `stiefel`; nil for none.
+    public var manifold: NamedSettings?
 
     /// Creates attributes; those of a matrix that is trained unless given.
-    public init(isLookup: Bool = false, isFrozen: Bool = false) {
+    public init(
+        isLookup: Bool = false, isFrozen: Bool = false, isPenalised: Bool = true, manifold: NamedSettings? = nil
+    ) {
         (self.isLookup, self.isFrozen) = (isLookup, isFrozen)
+        (self.isPenalised, self.manifold) = (isPenalised, manifold)
     }
 }
 
@@ -61,7 +69,13 @@ public struct Declaration {
     public mutating func parameter(
         _ name: String, _ shape: [Int], _ initialiser: Initialiser, isLookup: Bool = false, isFrozen: Bool = false
     ) {
-        let attributes = ParameterAttributes(isLookup: isLookup, isFrozen: isFrozen)
+        parameter(name, shape, initialiser, ParameterAttributes(isLookup: isLookup, isFrozen: isFrozen))
+    }
+
+    /// Declares a parameter with all that is to be said of it.
+    public mutating func parameter(
+        _ name: String, _ shape: [Int], _ initialiser: Initialiser, _ attributes: ParameterAttributes
+    ) {
         parameters.append(
             Parameter(name: prefix + name, shape: shape, initialiser: initialiser, attributes: attributes))
     }

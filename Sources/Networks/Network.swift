@@ -41,6 +41,13 @@ public struct Network: Sendable {
         Set(attributes(of: module).filter(\.value.isLookup).keys)
     }
 
+    /// Names of parameters that no penalty applies to: tables and tokens, what stays on a manifold, what says so.
+    public static func unpenalisedNames(of module: any Module) -> Set<String> {
+        Set(
+            attributes(of: module).filter { $0.value.isLookup || !$0.value.isPenalised || $0.value.manifold != nil }
+                .keys)
+    }
+
     /// What a module says of its parameters.
     public static func attributes(of module: any Module) -> [String: ParameterAttributes] {
         var declaration = Declaration()

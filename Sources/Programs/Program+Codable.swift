@@ -1,3 +1,5 @@
+import Networks
+import Settings
 import Torch
 
 // The file format: short lists, since a metadata line holds them all.
@@ -95,19 +97,37 @@ extension Program.Parameter: Codable {
         return !name.isEmpty && shape.count <= 16 && shape.allSatisfy { $0 >= 0 } && size <= Double(greatestLength)
     }
 
-    /// Reads `[name, shape, kind]`.
+    /// What differs from a matrix that is trained.
+    private struct Attributes: Codable {
+        var lookup: Bool?
+        var frozen: Bool?
+        var penalised: Bool?
+        var manifold: NamedSettings?
+    }
+
+    /// Reads `[name, shape, kind]`, and behind it what the module said of the parameter.
     public init(from decoder: any Decoder) throws {
         var list = try decoder.unkeyedContainer()
         self.init(
             name: try list.decode(String.self), shape: try list.decode([Int].self), kind: try list.decode(Kind.self))
+        guard !list.isAtEnd else { return }
+        let found = try list.decode(Attributes.self)
+        attributes = ParameterAttributes(
+            isLookup: found.lookup ?? false, isFrozen: found.frozen ?? false, isPenalised: found.penalised ?? true,
+            manifold: found.manifold)
     }
 
-    /// Writes `[name, shape, kind]`.
+    /// Writes `[name, shape, kind]`, and behind it what the module said of the parameter.
     public func encode(to encoder: any Encoder) throws {
         var list = encoder.unkeyedContainer()
         try list.encode(name)
         try list.encode(shape)
         try list.encode(kind)
+        guard attributes != ParameterAttributes() else { return }
+        try list.encode(
+            Attributes(
+                lookup: attributes.isLookup ? true : nil, frozen: attributes.isFrozen ? true : nil,
+                penalised: attributes.isPenalised ? nil : false, manifold: attributes.manifold))
     }
 }
 

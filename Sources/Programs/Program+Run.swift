@@ -8,7 +8,7 @@ extension Program: FallibleModule {
     public func declare(_ declaration: inout Declaration) {
         for parameter in parameters {
             switch parameter.kind {
-            case .parameter: declaration.parameter(parameter.name, parameter.shape, .zeros)
+            case .parameter: declaration.parameter(parameter.name, parameter.shape, .zeros, parameter.attributes)
             case .buffer: declaration.buffer(parameter.name, parameter.shape, fill: 0)
             case .index: declaration.buffer(parameter.name, parameter.shape, fill: 0, dtype: .int64)
             }

@@ -62,8 +62,13 @@ extension Program {
 
         init(_ network: Network, _ first: Recording, _ second: Recording) throws {
             (self.network, self.first, self.second) = (network, first, second)
+            let attributes = Network.attributes(of: network.module)
             parameters =
-                network.parameters.pairs.map { Parameter(name: $0.name, shape: $0.tensor.shape, kind: .parameter) }
+                network.parameters.pairs.map {
+                    Parameter(
+                        name: $0.name, shape: $0.tensor.shape, kind: .parameter,
+                        attributes: attributes[$0.name] ?? ParameterAttributes())
+                }
                 + network.buffers.pairs.map { Parameter(name: $0.name, shape: $0.tensor.shape, kind: .buffer) }
             guard first.calls.map(\.name) == second.calls.map(\.name) else {
                 throw TraceError(description: "the network makes other calls for another number of rows")

@@ -1,3 +1,4 @@
+import Networks
 import Torch
 
 /// A network as the list of engine calls that compute it: it runs without the code that built it, here and in PyTorch.
@@ -61,9 +62,11 @@ public struct Program: Sendable, Equatable {
         public var shape: [Int]
         /// What it is for.
         public var kind: Kind
+        /// What the module said of it.
+        public var attributes = ParameterAttributes()
 
-        package init(name: String, shape: [Int], kind: Kind) {
-            (self.name, self.shape, self.kind) = (name, shape, kind)
+        package init(name: String, shape: [Int], kind: Kind, attributes: ParameterAttributes = .init()) {
+            (self.name, self.shape, self.kind, self.attributes) = (name, shape, kind, attributes)
         }
     }
 

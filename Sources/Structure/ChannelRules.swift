@@ -1,5 +1,6 @@
 import Networks
 import Programs
+import Settings
 import Torch
 
 /// Which channels the values and parameters of a program have in common.
@@ -35,6 +36,12 @@ struct ChannelAnalysis {
             axes[value] = shapes[value]!.map { Axis(ChannelSpace($0)) }
         }
         axes[0]?[0] = Axis(fixed: rows)
+        for (index, parameter) in program.parameters.enumerated() {
+            guard let manifold = parameter.attributes.manifold else { continue }
+            for axis in axes[index + 1] ?? [] {
+                axis.freeze("a parameter of theirs stays on the manifold \(manifold.name)")
+            }
+        }
         for (index, step) in program.steps.enumerated() { follow(step, index) }
         for axis in axes[program.output] ?? [] { axis.freeze("they are the network's outputs") }
     }

@@ -12,7 +12,7 @@ extension Shrinking {
             else { continue }
             let parameter = program.parameters[position]
             let uses = program.steps.reduce(0) { $0 + Program.reads($1).count { $0 == weight } }
-            guard parameter.shape.count == 2 else { continue }
+            guard parameter.shape.count == 2, parameter.attributes.manifold == nil else { continue }
             let (rows, columns) = (parameter.shape[0], parameter.shape[1])
             let tensor = network.tensor(parameter.name)
             let rank = max(1, NetworkStructure.rank(tensor))

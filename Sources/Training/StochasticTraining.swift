@@ -37,10 +37,12 @@ struct StochasticTraining<P: Problem> {
         let network = try network ?? trainer.network()
         let chosen = network.parameters.pairs.filter { trainer.trained?.contains($0.name) ?? true }
         let assignment = try trainer.rule.assignment(chosen.map(\.name), chosen.map(\.tensor.shape))
-        let lookups = Network.lookupNames(of: trainer.module)
-        rule = trainer.rule.informed(
+        let attributes = Network.attributes(of: trainer.module)
+        rule = try trainer.rule.informed(
             of: chosen.map {
-                ParameterInfo(name: $0.name, shape: $0.tensor.shape, isLookup: lookups.contains($0.name))
+                ParameterInfo(
+                    name: $0.name, shape: $0.tensor.shape, isLookup: attributes[$0.name]?.isLookup ?? false,
+                    manifold: attributes[$0.name]?.manifold)
             },
             assignment: assignment)
         announcement =

@@ -62,7 +62,14 @@ extension Trainer {
                     format: "needs at least %.0f GB for parameters, gradients and the optimizer's state, this machine "
                         + "has %.0f GB: lower its sizes", needed / 1e9, present / 1e9))
         }
-        return Network(module, seed: seed, dtype: dtype, device: device)
+        var network = Network(module, seed: seed, dtype: dtype, device: device)
+        for (name, attributes) in Network.attributes(of: module) {
+            guard let manifold = try attributes.manifold.map({ try ManifoldCatalogue.catalogue.make($0) }),
+                let first = network.parameters[name], manifold.fault(for: first.shape) == nil
+            else { continue }
+            network.parameters[name] = manifold.projected(first)
+        }
+        return network
     }
 
     /// Everything that must be the same where a run goes on, but for the time limit. Of the module its kind and, in the

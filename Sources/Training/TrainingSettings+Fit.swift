@@ -86,7 +86,7 @@ struct NamedRun {
     func trainer<P: Problem>(
         _ module: any Module, _ problem: P, _ schedule: any Schedule, _ device: Device, trained: Set<String>? = nil
     ) throws -> (Trainer<P>, Network) {
-        let rule = try settings.rule(lookups: Network.lookupNames(of: module))
+        let rule = try settings.rule(lookups: Network.unpenalisedNames(of: module))
         var trainer = Trainer(module: module, problem: problem, rule: rule, schedule: schedule)
         trainer.scheduleUnit = settings.scheduleUnit
         (trainer.epochs, trainer.steps) = (settings.epochs, settings.steps)

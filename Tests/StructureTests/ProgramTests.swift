@@ -1,6 +1,7 @@
 import Foundation
 import Networks
 @testable import Programs
+import Settings
 import TestSupport
 import Testing
 import Torch
@@ -26,6 +27,45 @@ struct ProgramTests {
         let program = try Program.tracing(Samples.network(sample, seed: 1), input: sample.input).program
         let data = try JSONEncoder().encode(program)
         #expect(try JSONDecoder().decode(Program.self, from: data) == program)
+    }
+
+    @Test("What a module says of its parameters is in the program and its file, and shrinking respects a manifold")
+    func attributes() throws {
+        let linear = Operator("aten::linear")
+        struct Marked: Module {
+            let linear: Operator
+            var isRound = true
+            func declare(_ declaration: inout Declaration) {
+                declaration.parameter("table", [4, 5], .normal(standardDeviation: 1), isLookup: true)
+                declaration.parameter("fixed", [6, 4], .normal(standardDeviation: 1), isFrozen: true)
+                declaration.parameter(
+                    "free", [3, 6], .normal(standardDeviation: 1), ParameterAttributes(isPenalised: false))
+                declaration.parameter(
+                    "round", [2, 3], .normal(standardDeviation: 1),
+                    ParameterAttributes(manifold: isRound ? NamedSettings("stiefel") : nil))
+            }
+            func callAsFunction(_ x: Tensor, _ scope: Scope) -> Tensor {
+                ["table", "fixed", "free", "round"].reduce(x) { linear(.tensor($0), .tensor(scope[$1]), .none).relu() }
+            }
+        }
+        var network = Network(Marked(linear: linear), seed: 2, dtype: .float64)
+        // A row and a column of zeros, which shrinking would take.
+        for (name, row) in [("free", 1), ("fixed", 2)] {
+            var rows = network.parameters[name]!.doubles()
+            let width = network.parameters[name]!.shape[1]
+            for place in row * width..<(row + 1) * width { rows[place] = 0 }
+            network.parameters[name] = Tensor(rows, shape: network.parameters[name]!.shape)
+        }
+        let program = try Program.tracing(network, input: .features(5)).program
+        let again = try JSONDecoder().decode(Program.self, from: JSONEncoder().encode(program))
+        #expect(again == program && Network.attributes(of: again) == Network.attributes(of: network.module))
+        #expect(Network.unpenalisedNames(of: again) == ["table", "free", "round"])
+        let smaller = try Shrinking(network, input: .features(5))
+        #expect(smaller.network.parameters["round"]?.shape == [2, 3])
+        #expect(smaller.network.parameters["fixed"]?.shape == [5, 4])
+        var loose = Network(Marked(linear: linear, isRound: false), dtype: .float64)
+        loose.parameters = network.parameters
+        #expect(try Shrinking(loose, input: .features(5)).network.parameters["round"]?.shape == [2, 2])
     }
 
     @Test("Calls that the engine does not know and values out of order are refused")

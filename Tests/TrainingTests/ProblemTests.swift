@@ -194,6 +194,44 @@ struct ProblemTests {
         #expect(network.parameters["1.weight"]!.doubles() != Network(trainer.module).parameters["1.weight"]!.doubles())
     }
 
+    /// A linear map whose rows are orthonormal.
+    private struct Rotation: Module {
+        func declare(_ declaration: inout Declaration) {
+            declaration.parameter(
+                "weight", [2, 3], .normal(standardDeviation: 1),
+                ParameterAttributes(manifold: NamedSettings("stiefel")))
+        }
+        func callAsFunction(_ x: Tensor, _ scope: Scope) -> Tensor { x.times(scope["weight"].transposed()) }
+    }
+
+    @Test("What a module declares to be on a manifold is there at the start, stays, and resumes to the same bits")
+    func manifold() throws {
+        var trainer = Trainer(
+            module: Sequential(Linear(3, 3), Rotation()), problem: Pairs(),
+            rule: UpdateRule(try OptimizerCatalogue.make("adamw")))
+        trainer.rule.after = [ExponentialAverage()]
+        trainer.epochs = 4
+        func isOrthonormal(_ network: Network) -> Bool {
+            let w = network.parameters["1.weight"]!
+            return (w.times(w.transposed()) - Tensor.identity(2)).absolute().max().scalar < 1e-5
+        }
+        let scratch = try Scratch()
+        var points = 0
+        let whole = try run(trainer) { event in
+            if let network = try? event.result?() {
+                points += 1
+                #expect(isOrthonormal(network))
+            }
+            if event.position == 3 { try? event.writeCheckpoint?(scratch.path("c")) }
+            return .proceed
+        }.network
+        #expect(points > 10 && isOrthonormal(whole))
+        let first = try trainer.network()
+        #expect(
+            isOrthonormal(first) && first.parameters["1.weight"]!.doubles() != whole.parameters["1.weight"]!.doubles())
+        #expect(try run(trainer, from: scratch.path("c")).network.parameters.bits == whole.parameters.bits)
+    }
+
     @Test("An optimizer of one's own asks for curvature and draws, and resumes to the same bits")
     func curvature() throws {
         func made() -> Trainer<Pairs> {

@@ -32,10 +32,12 @@ public struct ParameterInfo: Sendable, Equatable {
     public var shape: [Int]
     /// Whether its rows are looked up or added, as embeddings are, and not multiplied with.
     public var isLookup: Bool
+    /// The manifold that it stays on; nil for none.
+    public var manifold: NamedSettings?
 
     /// Creates what is known of a parameter.
-    public init(name: String, shape: [Int], isLookup: Bool = false) {
-        (self.name, self.shape, self.isLookup) = (name, shape, isLookup)
+    public init(name: String, shape: [Int], isLookup: Bool = false, manifold: NamedSettings? = nil) {
+        (self.name, self.shape, self.isLookup, self.manifold) = (name, shape, isLookup, manifold)
     }
 }
 
@@ -47,9 +49,19 @@ public protocol InformedOptimizer: Optimizer {
 }
 
 extension UpdateRule {
-    /// The rule for these parameters: optimizers that want to know of theirs do.
-    public func informed(of parameters: [ParameterInfo], assignment: [[Int]]) -> UpdateRule {
+    /// The rule for these parameters: it keeps them on their manifolds, and optimizers that want to know of theirs do.
+    ///
+    /// - Throws: `SettingError` for a manifold that is not known or does not fit its parameter.
+    public func informed(of parameters: [ParameterInfo], assignment: [[Int]]) throws -> UpdateRule {
         var rule = self
+        for (place, parameter) in parameters.enumerated() {
+            guard let named = parameter.manifold else { continue }
+            let manifold = try ManifoldCatalogue.catalogue.make(named)
+            if let fault = manifold.fault(for: parameter.shape) {
+                throw SettingError(parameter.name, "the manifold \(named.name) \(fault)")
+            }
+            rule.manifolds[place] = manifold
+        }
         for (index, positions) in zip(groups.indices, assignment) {
             guard let optimizer = groups[index].optimizer as? any InformedOptimizer else { continue }
             rule.groups[index].optimizer = optimizer.informed(of: positions.map { parameters[$0] })

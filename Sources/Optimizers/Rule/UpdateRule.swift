@@ -54,6 +54,9 @@ public struct UpdateRule: Sendable {
     /// What is done to the parameters of all groups together, behind the optimizers.
     public var after: [any ParameterTransformation] = []
 
+    /// What parameters stay on, by their positions: see ``informed(of:assignment:)``.
+    public internal(set) var manifolds: [Int: any Manifold] = [:]
+
     /// One optimizer for all parameters.
     public init(_ optimizer: any Optimizer) { groups = [ParameterGroup("all", optimizer) { _, _ in true }] }
 
@@ -172,14 +175,24 @@ public struct UpdateRule: Sendable {
         evaluate: Evaluation
     ) throws -> Outcome? {
         let (loss, found) = try evaluate(parameters)
-        var gradients = Gradients(found)
+        var gradients = Gradients(manifolds.isEmpty ? found : tangential(found, at: parameters))
         let norm = gradients.norm()
+        /// Points that are tried lie on the manifolds, too.
+        func evaluateTrial(_ trial: [Tensor]) throws -> (loss: Double, gradients: [Tensor]) {
+            guard !manifolds.isEmpty else { return try evaluate(trial) }
+            let point = onManifolds(trial)
+            let found = try evaluate(point)
+            return (found.loss, tangential(found.gradients, at: point))
+        }
         guard loss.isFinite, norm.isFinite else { return nil }
         // Only gradients from elsewhere can be other than finite now.
         let saved = before.contains { type(of: $0).evaluatesAgain } ? state.chains[0].before : nil
         for (index, transformation) in before.enumerated() {
             try transformation.transform(
-                &gradients, parameters: parameters, state: &state.chains[0].before[index], evaluate: evaluate)
+                &gradients, parameters: parameters, state: &state.chains[0].before[index], evaluate: evaluateTrial)
+        }
+        if !manifolds.isEmpty, !before.isEmpty {
+            gradients.tensors = tangential(gradients.tensors, at: parameters)
         }
         if let saved, !gradients.norm().isFinite {
             state.chains[0].before = saved
@@ -195,12 +208,13 @@ public struct UpdateRule: Sendable {
             try step(
                 group: index, &parameters, loss, gradients.tensors, &state, rate: rate,
                 products: products.map { products in { try products(start, $0) } },
-                evaluate: evaluate)
+                evaluate: evaluateTrial)
         }
         state.step += 1
         for (index, transformation) in after.enumerated() {
             transformation.transform(&parameters, state: &state.chains[0].after[index])
         }
+        if !manifolds.isEmpty { parameters = onManifolds(parameters) }
         return Outcome(loss: loss, gradientNorm: norm)
     }
 
@@ -295,7 +309,7 @@ public struct UpdateRule: Sendable {
     /// The parameters to evaluate and deploy: averages where something averages, the point with the structure where a
     /// penalty makes one.
     public func evaluationParameters(_ parameters: [Tensor], state: State) -> [Tensor] {
-        if let found = Self.evaluated(parameters, after, state.chains[0].after) { return found }
+        if let found = Self.evaluated(parameters, after, state.chains[0].after) { return onManifolds(found) }
         var result = parameters
         for (index, group) in groups.enumerated() {
             let positions = state.assignment[index]
@@ -310,7 +324,7 @@ public struct UpdateRule: Sendable {
             }
             for (place, tensor) in zip(positions, own) { result[place] = tensor }
         }
-        return result
+        return onManifolds(result)
     }
 
     /// What the last transformation that evaluates something of its own evaluates.
