@@ -68,17 +68,7 @@ public struct ConvexSolver {
         let program = workspace.program
         let lasso = GroupLasso(strength: penalty, columnsPerGroup: program.columnsPerGroup)
         let scaled = GroupLasso(strength: penalty / workspace.scale, columnsPerGroup: program.columnsPerGroup)
-        let admm = try ADMM(
-            maps: workspace.maps, targets: program.y, loss: program.loss, penalty: scaled,
-            settings: admmSettings(workspace, penalty), system: workspace.system)
-        if let resume {
-            let rho = admm.state.rho
-            admm.state = resume
-            // The state of another penalty on a path: same point, new ρ.
-            if resume.iteration == 0, rho != resume.rho { admm.rescale(by: rho / resume.rho) }
-        } else if let warmStart {
-            admm.start(at: warmStart * workspace.scale)
-        }
+        let admm = try started(workspace, scaled, penalty, warmStart: warmStart, resume: resume)
         var termination = Termination.iterationLimit
         var residuals: ADMMResiduals?
         // What to return where the iterates stop being finite: the last network that was looked at.
@@ -131,6 +121,25 @@ public struct ConvexSolver {
         }
         let (network, certificate) = check(workspace, admm, lasso, precision: .float64)
         return solution(workspace, admm, network, certificate, scaled, termination, residuals)
+    }
+
+    /// The method at its start, or where another run of it was.
+    private func started(
+        _ workspace: Workspace, _ scaled: GroupLasso, _ penalty: Double, warmStart: Tensor?, resume: ADMMState?
+    ) throws(TorchError) -> ADMM {
+        let program = workspace.program
+        let admm = try ADMM(
+            maps: workspace.maps, targets: program.y, loss: program.loss, penalty: scaled,
+            settings: admmSettings(workspace, penalty), system: workspace.system)
+        if let resume {
+            let rho = admm.state.rho
+            admm.state = resume
+            // The state of another penalty on a path: same point, new ρ.
+            if resume.iteration == 0, rho != resume.rho { admm.rescale(by: rho / resume.rho) }
+        } else if let warmStart {
+            admm.start(at: warmStart * workspace.scale)
+        }
+        return admm
     }
 
     /// The settings with ρ in absolute terms.

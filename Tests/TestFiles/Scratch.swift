@@ -5,6 +5,7 @@ public final class Scratch: Sendable {
     /// Where it is.
     public let folder = FileManager.default.temporaryDirectory.path + "/descent-test-\(UUID().uuidString)"
 
+    /// Makes the folder.
     public init() throws { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
