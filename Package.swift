@@ -131,8 +131,8 @@ let package = Package(
         tests(
             "ReportsTests",
             [
-                "Reports", "Training", "Datasets", "Networks", "Optimizers", "RunLog", "Interchange", "Torch",
-                "TestSupport",
+                "Reports", "Training", "Estimators", "ConvexNetworks", "Datasets", "Networks", "Optimizers", "RunLog",
+                "Interchange", "Torch", "TestSupport", "TestFiles",
             ]),
         tests(
             "EstimatorsTests",
