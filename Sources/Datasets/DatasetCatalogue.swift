@@ -20,6 +20,23 @@ extension NamedDataset {
     public var classNames: [String] { [] }
 }
 
+extension NamedDataset {
+    /// Throws where rows that are to be made are more than this machine's memory.
+    ///
+    /// - Parameter bytes: of one number while it is made.
+    func requireMemory(_ rows: Int, _ columns: Int, bytes: Double) throws {
+        let (needed, present) = (
+            bytes * Double(rows) * Double(columns), Double(ProcessInfo.processInfo.physicalMemory)
+        )
+        guard needed > present else { return }
+        throw DataError(
+            Self.name,
+            String(
+                format: "its rows would take %.0f GB of memory, this machine has %.0f GB", needed / 1e9, present / 1e9),
+            "Ask for fewer")
+    }
+}
+
 /// What a name stands for.
 public enum DatasetContents: Sendable {
     /// A file of training rows, and one of test rows where there is one: of any format that can be read.
@@ -45,7 +62,9 @@ public enum DatasetCatalogue {
     ///
     /// - Throws: `SettingError` for settings that it does not have.
     static func find(_ text: String) throws -> (any NamedDataset)? {
-        guard let type = catalogue[String(text.prefix { $0 != "(" })] else { return nil }
+        let name = String(text.prefix { $0 != "(" })
+        // A file may be called after one, as `mnist(2).csv` is.
+        guard name == text || text.last == ")", let type = catalogue[name] else { return nil }
         return try catalogue.make(NamedSettings(text: text, among: [type]))
     }
 

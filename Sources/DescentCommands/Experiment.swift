@@ -105,6 +105,14 @@ struct Experiment: Codable {
         // A mistake must not be found out after hours of other runs.
         for method in experiment.methods {
             guard method.fit == nil else {
+                let others = [
+                    ("train", method.train != nil), ("rates", method.rates != nil),
+                    ("randomRates", method.randomRates != nil), ("strengths", method.strengths != nil),
+                ]
+                if let other = others.first(where: \.1) {
+                    throw fault(
+                        "'\(method.name)' has fit and \(other.0), which a fit does not have", "Leave one of them out")
+                }
                 do {
                     try experiment.fitSettings(method, seed: 0).validate()
                 } catch let error as SettingError {
@@ -145,6 +153,9 @@ struct Experiment: Codable {
 
     /// What no comparison can have, with what to do about it; nil where all is well.
     private var fault: (problem: String, advice: String)? {
+        if let large = seeds.first(where: { $0 > 1 << 53 }) {
+            return ("the seed \(large) is no number that every file can hold", "Give at most 9007199254740992")
+        }
         if seeds.count > 1000 { return ("it has \(seeds.count) seeds", "Give at most 1000") }
         for method in methods {
             if let drawn = method.randomRates {

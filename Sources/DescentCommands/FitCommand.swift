@@ -30,7 +30,10 @@ struct FitCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Settings from the config.json of a run, in place of all options for model, solver and validation.",
+            """
+            Settings from the config.json of a run, in place of options for model, solver and validation; seed, time and \
+            iteration limits may be given beside it.
+            """,
             valueName: "file"))
     var config: String?
 
@@ -60,7 +63,7 @@ struct FitCommand: ParsableCommand {
         }.report
         renderer.finish()
         if report.isCut, !RunFolder.holdsCheckpoint(folder) {
-            Console.note("note: stopped before penalty and patterns were found: run again without --resume")
+            Console.note("note: " + report.advice)
         }
         try running.print(
             report,
@@ -70,7 +73,11 @@ struct FitCommand: ParsableCommand {
 
     /// The settings that the options describe, or those of a file.
     private func settings() throws -> FitSettings {
-        if let config { return try ConfigurationFile.fit(config) }
+        guard let config else { return try described() }
+        return try ConfigurationFile.fit(config, beside: (described(), FitSettings()))
+    }
+
+    private func described() throws -> FitSettings {
         var settings = FitSettings()
         try model.fill(&settings)
         solver.fill(&settings)

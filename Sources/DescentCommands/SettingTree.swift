@@ -118,22 +118,60 @@ enum ConfigurationFile {
         var training: SettingTree?
     }
 
+    /// Settings that may be given beside a file.
+    private static let free: Set = ["seed", "timeLimit", "maxIterations"]
+
     /// Settings of `descent fit`.
     ///
-    /// - Throws: `DataError` for files of another version or another command, and for wrong settings.
-    static func fit(_ path: String) throws -> FitSettings {
-        try settings(path, \.fit, over: FitSettings(), command: "fit", other: "train")
+    /// - Parameter flags: those that the other options describe, and what they are without any.
+    /// - Throws: `DataError` for files of another version or another command, for wrong settings, and for options that
+    ///   contradict the file.
+    static func fit(_ path: String, beside flags: (given: FitSettings, usual: FitSettings)) throws -> FitSettings {
+        let settings = try settings(path, \.fit, beside: flags, command: "fit", other: "train")
+        try naming(path) { try settings.validate() }
+        return settings
     }
 
     /// Settings of `descent train`.
     ///
-    /// - Throws: `DataError` for files of another version or another command, and for wrong settings.
-    static func training(_ path: String) throws -> TrainingSettings {
-        try settings(path, \.training, over: TrainingSettings(), command: "train", other: "fit")
+    /// - Throws: as ``fit(_:beside:)``.
+    static func training(
+        _ path: String, beside flags: (given: TrainingSettings, usual: TrainingSettings)
+    ) throws -> TrainingSettings {
+        let settings = try settings(path, \.training, beside: flags, command: "train", other: "fit")
+        try naming(path) { try settings.validate() }
+        return settings
+    }
+
+    /// Says which file a setting that is out of range stands in.
+    private static func naming(_ path: String, _ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as SettingError {
+            throw DataError(subject: path, problem: "\(error)", advice: "Correct the file")
+        }
+    }
+
+    /// The settings that options changed, by name.
+    private static func changes<Settings: Codable>(
+        _ flags: (given: Settings, usual: Settings), _ path: String
+    ) throws -> SettingTree {
+        func tree(_ settings: Settings) throws -> [String: SettingTree] {
+            try JSONDecoder().decode([String: SettingTree].self, from: JSONEncoder().encode(settings))
+        }
+        let (given, usual) = (try tree(flags.given), try tree(flags.usual))
+        let changed = given.filter { usual[$0.key] != $0.value }
+        if let contrary = changed.keys.filter({ !free.contains($0) }).min() {
+            throw DataError(
+                subject: "--config", problem: "'\(contrary)' is given beside it, too",
+                advice: "Change it in \(path), or leave the file out")
+        }
+        return .object(changed)
     }
 
     private static func settings<Settings: Codable>(
-        _ path: String, _ part: KeyPath<Stored, SettingTree?>, over defaults: Settings, command: String, other: String
+        _ path: String, _ part: KeyPath<Stored, SettingTree?>, beside flags: (given: Settings, usual: Settings),
+        command: String, other: String
     ) throws -> Settings {
         let stored: Stored
         do {
@@ -156,6 +194,6 @@ enum ConfigurationFile {
                 subject: path, problem: "holds no settings of descent \(command)",
                 advice: hasOther ? "Use descent \(other) --config" : "Give the config.json of a run folder")
         }
-        return try tree.settings(over: defaults, of: path)
+        return try tree.merged(with: changes(flags, path)).settings(over: flags.usual, of: path)
     }
 }

@@ -117,7 +117,10 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Settings from the config.json of a run, in place of all options for network, training, head and validation.",
+            """
+            Settings from the config.json of a run, in place of options for network, training, head and validation; seed \
+            and time limit may be given beside it.
+            """,
             valueName: "file"))
     var config: String?
 
@@ -158,7 +161,12 @@ struct TrainCommand: ParsableCommand {
     }
 
     private func settings() throws -> TrainingSettings {
-        if let config { return try ConfigurationFile.training(config) }
+        guard let config else { return described() }
+        let usual = try TrainCommand.parse(["data"]).described()
+        return try ConfigurationFile.training(config, beside: (described(), usual))
+    }
+
+    private func described() -> TrainingSettings {
         var settings = TrainingSettingsBuilder(
             network: network, optimization: optimization, structure: structure, validation: data.validation,
             seed: running.seed

@@ -178,14 +178,17 @@ final class ConvexRun {
     private func noted(_ found: FitEvent, _ choice: PenaltySearch.Choice) -> RunEvent<ConvexModel> {
         var event = event(found.progress)
         if let makeNetwork = found.network {
-            let network = makeNetwork()
-            event.progress.validationScore = heldX.map { score(network, $0, held!) }
-            event.progress.testScore = testX.map { score(network, $0, data.test!) }
+            // Wide data pay a pass over all columns for a network.
+            if heldX != nil || testX != nil {
+                let network = makeNetwork()
+                event.progress.validationScore = heldX.map { score(network, $0, held!) }
+                event.progress.testScore = testX.map { score(network, $0, data.test!) }
+            }
             let point = HistoryPoint(event.progress)
             history.append(point)
             event.point = point
             (event.position, event.evaluations) = (history.count, history.count)
-            event.result = { try self.model(network) }
+            event.result = { try self.model(makeNetwork()) }
         }
         // The penalty of a search that was cut is not the one of an uninterrupted run: a checkpoint must not fix it.
         guard !isSearchCut, let fit = found.checkpoint else { return event }

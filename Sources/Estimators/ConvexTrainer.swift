@@ -30,9 +30,14 @@ public struct ConvexTrainer {
     ) throws -> (model: ConvexModel, report: FitReport) {
         try data.requireTarget()
         if let fault = memoryFault(data) { throw fault }
-        let (identity, dataHash) = (options.identity, data.train.hash)
+        let (identity, dataHash) = (options.identity, data.train.hash + (data.test.map { " " + $0.hash } ?? ""))
         let state = try checkpoint.map {
             try ConvexState.read($0, identity: identity, dataHash: dataHash, device: options.device)
+        }
+        if let done = state?.fit.state.iteration, done > options.convex.maxIterations {
+            throw DataError(
+                subject: checkpoint ?? "", problem: "is of iteration \(done), beyond `maxIterations`",
+                advice: "Raise it: nothing is left to do")
         }
         let run = try ConvexRun(
             options: options, data: data, resume: state,

@@ -104,6 +104,7 @@ public struct FitSettings: Sendable, Codable, Equatable {
         try SettingError.require((1e-12...1e12).contains(rho ?? 1), "rho", rho ?? 0, "1e-12 to 1e12")
         try SettingError.require(rank ?? 0 >= 0, "rank", rank ?? 0, "0 or more")
         try SettingError.require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
+        try SettingError.require(seed <= 1 << 53, "seed", seed, "at most 9007199254740992, which every file can hold")
         if gates != nil, patterns != nil { throw SettingError("gates", "and `patterns` both name patterns: give one") }
         if preset == .paper, let loss, try LossCatalogue.catalogue.make(loss) is SquaredLoss == false {
             throw SettingError("preset", "paper is for the squared loss, as published: leave `loss` out, or the preset")
@@ -213,7 +214,7 @@ extension FitSettings.Patterns: Codable {
         default:
             if let count = Int(text) {
                 self = .sampled(count)
-            } else if text.hasPrefix("from:") {
+            } else if text.hasPrefix("from:"), text.count > 5 {
                 self = .from(String(text.dropFirst(5)))
             } else {
                 return nil

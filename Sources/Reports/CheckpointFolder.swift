@@ -16,6 +16,9 @@ package struct CheckpointFolder {
     }
 
     package func newest() throws -> String {
+        // Fits of earlier versions had one file of this name, which its reader refuses.
+        let earlier = path + "/state.safetensors"
+        if files.isEmpty, RunFolder.isCheckpoint(named: "state.safetensors", in: path) { return earlier }
         guard let last = files.last else {
             throw DataError(
                 subject: folder, problem: "holds no checkpoint to resume",

@@ -31,6 +31,7 @@ package final class MetricsLog {
         handle = FileHandle(forWritingAtPath: path)
         _ = try? handle?.seekToEnd()
         encoder.outputFormatting = [.sortedKeys]
+        encoder.nonConformingFloatEncodingStrategy = JSONEncoder.report.nonConformingFloatEncodingStrategy
     }
 
     package func append(_ progress: RunProgress) {

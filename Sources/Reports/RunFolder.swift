@@ -74,14 +74,12 @@ package struct RunFolder {
         }
     }
 
-    /// Makes room for a run that has begun to work: what an earlier one left goes, and the configuration comes.
+    /// Makes room for a run that has begun to work: results of an earlier one go, and the configuration comes. Its
+    /// checkpoint goes when the new run has one, or is done.
     ///
     /// Not before: data and settings that are refused must not cost the results that are there.
     package func begin(isResumed: Bool, command: [String], settings: RunSettings? = nil) throws {
-        if !isResumed {
-            removeCheckpoint()
-            removeResults()
-        }
+        if !isResumed { removeResults() }
         let config = RunConfiguration(command: command, settings: settings)
         try AtomicFile.write([UInt8](try JSONEncoder.report.encode(config)), to: path + "/config.json")
     }
@@ -102,7 +100,8 @@ package struct RunFolder {
 
     /// Removes the folder of a run that failed, unless it was there before, or holds a checkpoint or a model.
     package func discardIfNew() {
-        let hasModel = FileManager.default.fileExists(atPath: path + "/best.safetensors")
+        let hasModel = ["best.safetensors", "model.safetensors"]
+            .contains { FileManager.default.fileExists(atPath: path + "/" + $0) }
         guard isNew, checkpoints.isEmpty, !hasModel else { return }
         removeCheckpoint()
         removeResults()
@@ -140,7 +139,7 @@ package struct RunFolder {
     /// Whether a file is a checkpoint, by its name and its header.
     package static func isCheckpoint(named name: String, in folder: String) -> Bool {
         name.wholeMatch(of: #/state\.safetensors|step-\d{10,}\.safetensors/#) != nil
-            && hasKey(folder + "/" + name, of: ["descent.training", CheckpointKey.metadata])
+            && hasKey(folder + "/" + name, of: [CheckpointKey.earlier, CheckpointKey.metadata])
     }
 
     /// Whether the header of a file has one of some keys; the rest may be large.
@@ -187,10 +186,10 @@ package struct RunFolder {
         return MetricsLog(path: file)
     }
 
-    /// Writes the numbers and the page of a run.
-    package func write(_ report: some RunReport, page: String) throws {
+    /// Writes the numbers of a run, and then its page.
+    package func write(_ report: some RunReport, page: () throws -> String) throws {
         try AtomicFile.write([UInt8](try JSONEncoder.report.encode(report)), to: path + "/report.json")
-        try AtomicFile.write(Array(page.utf8), to: path + "/report.html")
+        try AtomicFile.write(Array(try page().utf8), to: path + "/report.html")
     }
 
     /// Refuses a folder with files of a comparison's names that none wrote.

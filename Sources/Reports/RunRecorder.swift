@@ -40,11 +40,14 @@ package final class RunRecorder {
     private var logs: (metrics: MetricsLog, board: TensorBoardWriter)?
     private var lastCheckpoint = Date()
     private var final: (() throws -> Void)?
+    /// Whether the checkpoints in the folder are an earlier run's.
+    private var areForeign: Bool
     private var failure: (any Error)?
 
     /// - Throws: `DataError` for a folder that this run may not write in.
     package init(_ folder: RunFolder, _ options: Options) throws {
         (self.folder, self.options) = (folder, options)
+        areForeign = !options.resumes
         checkpoints = CheckpointFolder(folder: folder.path, keeps: options.keeps)
         checkpoint = options.resumes ? try checkpoints.newest() : nil
         try folder.check(isResumed: options.resumes, discards: options.restarts)
@@ -66,9 +69,7 @@ package final class RunRecorder {
             failure = error
             return .stop
         }
-        let write = event.writeCheckpoint.map { write in
-            { [checkpoints] in try checkpoints.write(write, position: event.position) }
-        }
+        let write = event.writeCheckpoint.map { write in { try self.keep(write, at: event.position) } }
         if event.isFinal { final = write }
         if let write, !event.isFinal, Date().timeIntervalSince(lastCheckpoint) >= options.checkpointSeconds {
             // A failed periodic checkpoint must not end a long run; the final one reports its error.
@@ -82,6 +83,12 @@ package final class RunRecorder {
         return .proceed
     }
 
+    private func keep(_ write: (String) throws -> Void, at position: Int) throws {
+        if areForeign { folder.removeCheckpoint() }
+        areForeign = false
+        try checkpoints.write(write, position: position)
+    }
+
     /// Writes the result; the checkpoint stays where the run was cut.
     package func finish(_ report: some RunReport, save: (String) throws -> Void, page: () throws -> String) throws {
         if let failure { throw failure }
@@ -90,12 +97,12 @@ package final class RunRecorder {
         if report.isCut { try final?() }
         do {
             try save(folder.path + "/model.safetensors")
+            try folder.write(report, page: page)
         } catch {
             // The work must not be lost with the disk: a resumed run goes on from here.
             try? final?()
             throw error
         }
-        try folder.write(report, page: page())
         if !report.isCut { folder.removeCheckpoint() }
     }
 

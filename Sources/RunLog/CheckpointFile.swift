@@ -70,7 +70,7 @@ public struct CheckpointFile<State: Codable> {
         func fault(_ problem: String, _ advice: String) -> InterchangeError {
             InterchangeError(path: path, problem: problem, advice: advice)
         }
-        guard let text = file.metadata[CheckpointKey.metadata] else {
+        guard let text = file.metadata[CheckpointKey.metadata] ?? file.metadata[CheckpointKey.earlier] else {
             throw fault("is no checkpoint", "Give the folder of an interrupted run")
         }
         let decoder = JSONDecoder()
@@ -117,4 +117,6 @@ private struct CheckpointKind: Decodable {
 public enum CheckpointKey {
     /// Its key in the metadata of the file.
     public static let metadata = "descent.checkpoint"
+    /// What training runs of earlier versions had in its place.
+    package static let earlier = "descent.training"
 }

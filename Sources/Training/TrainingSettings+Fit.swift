@@ -95,7 +95,8 @@ struct NamedRun {
         trainer.leaveOutFrozen()
         (trainer.evaluationInterval, trainer.patience) = (settings.evaluationInterval, settings.patience)
         (trainer.timeLimit, trainer.seed, trainer.device) = (settings.timeLimit, settings.seed, device)
-        trainer.identity = try settings.identity
+        // Scores of another test set would be of another history.
+        trainer.identity = try settings.identity + (data.test.map { ", tests " + $0.hash } ?? "")
         let network = try trainer.network(named: settings.model)
         let chosen = network.parameters.pairs.filter { trainer.trained?.contains($0.name) ?? true }
         let (names, shapes) = (chosen.map(\.name), chosen.map(\.tensor.shape))

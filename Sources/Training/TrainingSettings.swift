@@ -104,13 +104,16 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     /// - Throws: `SettingError` naming the setting and its range.
     public func validate() throws {
         try SettingError.require(epochs > 0 && epochs <= 1e6, "epochs", epochs, "a number above 0, at most 1000000")
-        try SettingError.require((1...1_000_000_000).contains(steps ?? 1), "steps", steps ?? 0, "a whole number ≥ 1")
-        try SettingError.require((1...1_000_000_000).contains(batch), "batch", batch, "a whole number ≥ 1")
+        try SettingError.require((1...1_000_000_000).contains(steps ?? 1), "steps", steps ?? 0, "1 to 1000000000")
+        try SettingError.require((1...1_000_000_000).contains(batch), "batch", batch, "1 to 1000000000")
         try SettingError.require(
             (1...1_000_000).contains(accumulation), "accumulation", accumulation, "a whole number ≥ 1")
         let interval = evaluationInterval
         try SettingError.require(
             interval > 0 && interval <= 1e6, "evaluationInterval", interval, "above 0, at most 1000000")
+        try SettingError.require(timeLimit ?? 1 > 0, "timeLimit", timeLimit ?? 0, "seconds above 0")
+        try SettingError.require(patience ?? 1 >= 1, "patience", patience ?? 0, "a whole number ≥ 1")
+        try SettingError.require(seed <= 1 << 53, "seed", seed, "at most 9007199254740992, which every file can hold")
         try SettingError.require((0..<1).contains(validation), "validation", validation, "a number in [0, 1)")
         try SettingError.require(
             (0...64).contains(augmentation.cropPadding), "cropPadding", augmentation.cropPadding, "0 to 64")

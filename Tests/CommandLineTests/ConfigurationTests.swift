@@ -41,6 +41,25 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("Beside a file there is room for seed and limits; other options would be dropped, and are refused")
+    func beside() throws {
+        let base = ["fit", "three.csv"] + Self.quiet
+        #expect(try scratch.run(base + ["--penalty", "1", "--patterns", "4", "--out", "a"]).status == 0)
+        let more = base + ["--config", "a/config.json", "--out", "b"]
+        let refused = try scratch.run(more + ["--penalty", "7"])
+        #expect(refused.status == 1 && refused.errors.contains("'penalty' is given beside it"), "\(refused.errors)")
+        #expect(try scratch.run(more + ["--seed", "3", "--max-iterations", "2", "--time-limit", "9"]).status == 0)
+        let text = String(decoding: scratch.bytes("b/config.json"), as: UTF8.self)
+        #expect(
+            text.contains("\"seed\" : 3") && text.contains("\"maxIterations\" : 2") && text.contains("\"penalty\" : 1"))
+        let train = ["train", "three.csv", "--epochs", "1"] + Self.quiet
+        #expect(try scratch.run(train + ["--out", "t"]).status == 0)
+        let other = try scratch.run(["train", "three.csv", "--lr", "1", "--config", "t/config.json", "--out", "u"])
+        #expect(other.status == 1 && other.errors.contains("is given beside it"), "\(other.errors)")
+        let large = try scratch.run(base + ["--seed", "9007199254740993", "--out", "c"])
+        #expect(large.status == 64 && large.errors.contains("9007199254740992"))
+    }
+
     @Test(
         "A setting that is missing has its default; one that is unknown or wrong, another version or command is refused"
     )
@@ -59,10 +78,13 @@ struct ConfigurationTests {
             ("fit", #"{"formatVersion": 9, "fit": {}}"#, "is of another version of Descent (format 9"),
             ("fit", #"{"training": {}}"#, "holds no settings of descent fit. Use descent train --config"),
             ("train", #"{"fit": {}}"#, "holds no settings of descent train. Use descent fit --config"),
-            ("train", #"{"training": {"epochs": 0}}"#, "epochs"), ("fit", "[]", "is no configuration of a run"),
+            ("train", #"{"training": {"epochs": 0}}"#, "epochs"),
+            ("train", #"{"training": {"timeLimit": -1}}"#, "timeLimit"),
+            ("train", #"{"training": {"patience": -5}}"#, "patience"), ("fit", "[]", "is no configuration of a run"),
             ("fit", "nonsense", "is no configuration of a run"),
         ] {
             let run = try outcome(command, text)
+            #expect(run.errors.contains("c.json"), "\(run.errors)")
             #expect(run.status == 1 && run.isOneLineError && run.errors.contains(reason), "\(text): \(run.errors)")
         }
     }

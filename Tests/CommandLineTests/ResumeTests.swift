@@ -80,7 +80,7 @@ struct ResumeTests {
         let cut = running.wait()
         #expect(cut.status == 130)
         #expect(!scratch.exists("cut/checkpoint"))
-        #expect(cut.errors.contains("without --resume"))
+        #expect(cut.errors.contains("before its first checkpoint"))
     }
 
     @Test("Other data, other arguments, a damaged checkpoint or none are refused")

@@ -333,6 +333,8 @@ struct SafetyTests {
         for name in ["'out=/tmp/x'", "'out=/tmp/x --quiet'", "'-'", "'out /tmp/x'", "'\\nout'"] {
             try experiment(methods("fit: {penalty: 1, \(name): true}"), "there is no setting")
         }
+        try experiment(methods("fit: {neurons: 3}, rates: [0.1]"), "has fit and rates")
+        try experiment(methods("fit: {neurons: 3}, train: {model: mlp}"), "has fit and train")
         try experiment(methods("fit: {neuron: 3}"), "did you mean 'neurons'")
         try experiment(methods("fit: {penalty: '--out'}"), "penalty")
         try experiment(methods("fit: {maxIterations: 1.5}"), "maxIterations")

@@ -71,6 +71,10 @@ struct NamedTests {
         #expect(try loadData(DataRequest(source: "test-line(-1)")).test?.targets?.doubles()[0] == -0.5)
         #expect(try loadData(DataRequest(source: "spirals(points=50)")).train.count == 100)
         #expect(fault(DataRequest(source: "spirals(point=50)")).contains("did you mean 'points'"))
+        #expect(fault(DataRequest(source: "wide-images(rows=1000000,side=1000)")).contains("GB of memory"))
+        #expect(fault(DataRequest(source: "teacher(rows=10000000,columns=10000)")).contains("GB of memory"))
+        let path = try scratch.table("x,y\n1,2\n2,4\n3,7\n", name: "spirals(1).csv")
+        #expect(try loadData(DataRequest(source: path, target: "y", task: .regression)).train.count == 3)
         #expect(fault(DataRequest(source: "spirals(points=0)")).contains("a whole number from 2"))
     }
 

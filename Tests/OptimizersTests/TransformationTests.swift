@@ -73,7 +73,7 @@ struct TransformationTests {
         #expect(changing.isEmpty == !["lookahead", "ema"].contains(name))
     }
 
-    @Test("Defaults are within their ranges, names are those of the coding keys, and no name is taken twice")
+    @Test("Defaults are within their ranges, names are those of the settings, and no name is taken twice")
     func catalogue() throws {
         for type in TransformationCatalogue.all {
             let defaults = type.init().settings

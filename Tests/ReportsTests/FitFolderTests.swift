@@ -63,6 +63,28 @@ struct FitFolderTests {
         #expect(config.fit == settings && config.training == nil && config.command == ["descent library"])
     }
 
+    @Test("A checkpoint goes when another run has its own, not before")
+    func keeps() throws {
+        let data = try loadData(DataRequest(source: "spirals(points=40)"))
+        _ = try fit(settings, data, "cut") { $0.evaluations >= 4 ? .stop : .proceed }
+        let before = try FileManager.default.contentsOfDirectory(atPath: scratch.path("cut/checkpoint"))
+        var early = settings
+        early.penalty = .search
+        _ = try Engine.exclusively {
+            try early.fit(data, in: scratch.path("cut"), restart: true) { event in
+                event.progress.phase == "penalty" ? .stop : .proceed
+            }
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("cut/checkpoint")) == before)
+        #expect(try fit(settings, data, "cut", resume: true).report.isCut == false)
+        // A limit below what was done would throw that away.
+        _ = try fit(settings, data, "cut") { $0.evaluations >= 4 ? .stop : .proceed }
+        var lower = settings
+        lower.maxIterations = 2
+        #expect(fault { _ = try fit(lower, data, "cut", resume: true) }.contains("beyond `maxIterations`"))
+        #expect(try fit(settings, data, "cut", resume: true).report.iterations == 40)
+    }
+
     @Test("The page says what the report says, and shows text of the data as text")
     func page() throws {
         var data = try loadData(DataRequest(source: "spirals(points=40)"))

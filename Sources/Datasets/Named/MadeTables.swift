@@ -22,9 +22,10 @@ public struct Spirals: NamedDataset {
     public init() {}
 
     /// What makes the rows; the same at every call.
-    public func contents(in folders: [String]) -> DatasetContents { .made { arms($0) } }
+    public func contents(in folders: [String]) -> DatasetContents { .made { try arms($0) } }
 
-    private func arms(_ isTest: Bool) -> Dataset {
+    private func arms(_ isTest: Bool) throws -> Dataset {
+        try requireMemory(points, 4, bytes: 24)
         let count = points
         var noise = SplitMix64(seed: isTest ? 11 : 10)
         var places: [Double] = []
@@ -69,9 +70,10 @@ public struct Teacher: NamedDataset {
     public init() {}
 
     /// What makes the rows; the same at every call.
-    public func contents(in folders: [String]) -> DatasetContents { .made { values($0) } }
+    public func contents(in folders: [String]) -> DatasetContents { .made { try values($0) } }
 
-    private func values(_ isTest: Bool) -> Dataset {
+    private func values(_ isTest: Bool) throws -> Dataset {
+        try requireMemory(rows, columns, bytes: 24)
         var weights = SplitMix64(seed: 20)
         let first = (0..<columns * units).map { _ in weights.normal() }
         let second = (0..<units).map { _ in weights.normal() }
@@ -107,9 +109,10 @@ public struct WideImages: NamedDataset {
     public init() {}
 
     /// What makes the rows; the same at every call.
-    public func contents(in folders: [String]) -> DatasetContents { .made { waves($0) } }
+    public func contents(in folders: [String]) -> DatasetContents { .made { try waves($0) } }
 
-    private func waves(_ isTest: Bool) -> Dataset {
+    private func waves(_ isTest: Bool) throws -> Dataset {
+        try requireMemory(rows, 3 * side * side, bytes: 8)
         let rows = isTest ? max(2, rows * 2 / 13) : rows
         var noise = SplitMix64(seed: isTest ? 31 : 30)
         let pixels = side * side

@@ -55,9 +55,10 @@ public struct Speech: NamedDataset {
     public init() {}
 
     /// What makes the rows; the same at every call.
-    public func contents(in folders: [String]) -> DatasetContents { .made { frames($0) } }
+    public func contents(in folders: [String]) -> DatasetContents { .made { try frames($0) } }
 
-    private func frames(_ isTest: Bool) -> Dataset {
+    private func frames(_ isTest: Bool) throws -> Dataset {
+        try requireMemory(rows, 252, bytes: 8)
         let rows = isTest ? max(1, rows * 2 / 15) : rows
         var sounds = SplitMix64(seed: 40)
         let spectra = (0..<20).map { _ in (0..<20).map { _ in sounds.normal() } }
