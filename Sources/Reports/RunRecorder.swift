@@ -69,7 +69,13 @@ package final class RunRecorder {
             failure = error
             return .stop
         }
-        let write = event.writeCheckpoint.map { write in { try self.keep(write, at: event.position) } }
+        // The recorder holds the last of these, and the lock of the folder is released with it.
+        let write = event.writeCheckpoint.map { write -> () throws -> Void in
+            { [weak self] in
+                guard let self else { return }
+                try keep(write, at: event.position)
+            }
+        }
         if event.isFinal { final = write }
         if let write, !event.isFinal, Date().timeIntervalSince(lastCheckpoint) >= options.checkpointSeconds {
             // A failed periodic checkpoint must not end a long run; the final one reports its error.

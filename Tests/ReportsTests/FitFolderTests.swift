@@ -70,9 +70,11 @@ struct FitFolderTests {
         let before = try FileManager.default.contentsOfDirectory(atPath: scratch.path("cut/checkpoint"))
         var early = settings
         early.penalty = .search
+        var wasStopped = false
         _ = try Engine.exclusively {
             try early.fit(data, in: scratch.path("cut"), restart: true) { event in
-                event.progress.phase == "penalty" ? .stop : .proceed
+                wasStopped = wasStopped || event.progress.phase == "penalty"
+                return wasStopped ? .stop : .proceed
             }
         }
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("cut/checkpoint")) == before)

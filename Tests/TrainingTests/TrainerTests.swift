@@ -290,7 +290,7 @@ struct TrainerTests {
             $0.head = ConvexHead()
         }
         #expect(shallow.contains("nothing to train before its last two"))
-        #expect(text { $0.batch = 0 } == "batch: is 0, but must be a whole number ≥ 1")
+        #expect(text { $0.batch = 0 } == "batch: is 0, but must be 1 to 1000000000")
         #expect(text { $0.epochs = 1e300 }.contains("at most 1000000"))
         let clipped = text {
             $0.optimizer = "lbfgs"
