@@ -49,11 +49,11 @@ struct ClassSelection {
 
 extension Dataset {
     /// Throws unless there are two rows, and for classification two classes, or more.
-    func requireLearnable(_ context: ReadContext) throws {
+    func requireLearnable(_ context: ReadContext, byLabels: Bool) throws {
         guard count > 1 else {
             throw context.error("there is only 1 row to learn from", "Give two rows or more")
         }
-        guard let labels, let first = labels.first, labels.allSatisfy({ $0 == first }) else { return }
+        guard byLabels, let labels, let first = labels.first, labels.allSatisfy({ $0 == first }) else { return }
         throw context.error(
             "all \(count) labels are '\(classNames[first])': a classifier needs two classes or more",
             "Check that `target` names the right one")

@@ -56,6 +56,9 @@ public struct LoadedData: Sendable {
     /// The number of classes, or of targets to predict.
     public var outputs: Int { max(1, train.classNames.count, train.targetNames.count) }
 
+    /// What tells the test rows from others: scores of another set would be of another history. Empty without any.
+    package var testIdentity: String { test.map { "\ntests \($0.hash)" } ?? "" }
+
     /// Throws where the rows have nothing to predict.
     ///
     /// - Throws: `DataError` that says which networks can do without.

@@ -24,7 +24,7 @@ func loadData(_ request: DataRequest, searching folders: [String]) throws -> Loa
             "there is nothing to predict",
             "Give rows with labels or values; networks that learn from their inputs alone are trained by descent train")
     }
-    if needsTarget { try train.requireLearnable(context) }
+    if isTraining { try train.requireLearnable(context, byLabels: needsTarget) }
 
     var test = ownTest
     if let path = request.test {

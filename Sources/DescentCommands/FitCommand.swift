@@ -62,9 +62,7 @@ struct FitCommand: ParsableCommand {
             return Interruption.isRequested ? .stop : .proceed
         }.report
         renderer.finish()
-        if report.isCut, !RunFolder.holdsCheckpoint(folder) {
-            Console.note("note: " + report.advice)
-        }
+        if report.advice == FitReport.stoppedEarly { Console.note("note: " + report.advice) }
         try running.print(
             report,
             Summary.text(report) + "\n\nresults in \(folder): model.safetensors, report.json, report.html")

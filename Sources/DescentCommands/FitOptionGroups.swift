@@ -161,7 +161,7 @@ struct ModelOptions: ParsableArguments {
                     "--patterns \(patterns): is neither a number, 'grow', 'network' nor 'from:MODEL'. Try --patterns 64, "
                         + "or --patterns from:runs/a/model.safetensors.")
             }
-            settings.patterns = if case .from(let path) = found { .from(ModelPath.resolve(path)) } else { found }
+            settings.patterns = found
         }
         settings.gates = gates
         settings.neurons = neurons
@@ -224,9 +224,6 @@ struct SolverOptions: ParsableArguments {
         (settings.rank, settings.rho) = (rank, rho)
         settings.precision = dtype
     }
-
-    /// The device, which this machine has.
-    func availableDevice() throws -> Device { try Device.available(device) }
 }
 
 extension Device {

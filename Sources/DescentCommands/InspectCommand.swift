@@ -33,7 +33,7 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "Print one JSON object: the tensors with their structure.") var json = false
 
     mutating func run() throws {
-        let path = ModelPath.resolve(model)
+        let path = ModelFile.path(model)
         let file = try SafeTensors.read(path)
         let rows = file.tensors.map { TensorStructure(name: $0.name, array: $0.array, findsRank: ranks) }
         if let page { try AtomicFile.write(Array(StructurePage(title: path, rows: rows).render().utf8), to: page) }

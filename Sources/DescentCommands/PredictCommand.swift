@@ -37,7 +37,7 @@ struct PredictCommand: ParsableCommand {
     var json = false
 
     mutating func run() throws {
-        let model = try loadModel(ModelPath.resolve(self.model))
+        let model = try loadModel(ModelFile.path(self.model))
         var request = DataRequest(source: source)
         request.dataFolder = data
         request.encoding = model.encoding
@@ -115,16 +115,5 @@ struct PredictCommand: ParsableCommand {
                     ? "accuracy \(Format.percent(score)) on \(data.count) rows"
                     : "R² \(Format.number(score)) on \(data.count) rows")
         }
-    }
-}
-
-/// Finds the model file of a run folder.
-enum ModelPath {
-    static func resolve(_ path: String) -> String {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-            return path
-        }
-        return path + "/model.safetensors"
     }
 }

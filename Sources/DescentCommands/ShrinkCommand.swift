@@ -41,7 +41,7 @@ struct ShrinkCommand: ParsableCommand {
 
     mutating func run() throws {
         if let threads { Runtime.threads = threads }
-        let path = ModelPath.resolve(model)
+        let path = ModelFile.path(model)
         let file = try SafeTensors.read(path)
         guard try ModelFile.kind(file, path: path).kind == ModelFile.networkKind else {
             throw DataError(

@@ -9,6 +9,7 @@ import Torch
 final class ConvexRun {
     let options: FitOptions
     let data: LoadedData
+    private let dataHash: String
     let resume: ConvexState?
     private let write: (ConvexState, String) throws -> Void
     let watch: Stopwatch
@@ -29,11 +30,12 @@ final class ConvexRun {
     var isSearchCut = false
 
     init(
-        options: FitOptions, data: LoadedData, resume: ConvexState?,
+        options: FitOptions, data: LoadedData, dataHash: String, resume: ConvexState?,
         write: @escaping (ConvexState, String) throws -> Void
     ) throws {
         self.options = options
         self.data = data
+        self.dataHash = dataHash
         self.resume = resume
         self.write = write
         watch = Stopwatch(elapsed: resume?.kept.seconds ?? 0, phases: resume?.kept.phases ?? [:])
@@ -152,8 +154,8 @@ final class ConvexRun {
         notices += result.notices
         let model = try self.model(result.solution.network)
         var reporter = ReportBuilder(
-            options: options, data: data, rows: train.count, model: model, result: result, loss: loss,
-            dtype: x.dtype)
+            options: options, data: data, dataHash: dataHash, rows: train.count, model: model, result: result,
+            loss: loss, dtype: x.dtype)
         reporter.fillScores(
             train: score(result.solution.network, x, train),
             held: heldX.map { score(result.solution.network, $0, held!) },

@@ -30,7 +30,7 @@ public struct ConvexTrainer {
     ) throws -> (model: ConvexModel, report: FitReport) {
         try data.requireTarget()
         if let fault = memoryFault(data) { throw fault }
-        let (identity, dataHash) = (options.identity, data.train.hash + (data.test.map { " " + $0.hash } ?? ""))
+        let (dataHash, identity) = (data.train.hash, try options.identity + data.testIdentity)
         let state = try checkpoint.map {
             try ConvexState.read($0, identity: identity, dataHash: dataHash, device: options.device)
         }
@@ -40,7 +40,7 @@ public struct ConvexTrainer {
                 advice: "Raise it: nothing is left to do")
         }
         let run = try ConvexRun(
-            options: options, data: data, resume: state,
+            options: options, data: data, dataHash: dataHash, resume: state,
             write: { try $0.write(identity: identity, dataHash: dataHash, to: $1) })
         return try run.execute(observe)
     }

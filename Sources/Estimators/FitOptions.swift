@@ -1,5 +1,7 @@
 import ConvexNetworks
 import Datasets
+import Foundation
+import Interchange
 import Proximal
 import Settings
 import Torch
@@ -81,22 +83,37 @@ public struct FitOptions: Sendable {
         }
     }
 
-    /// Everything that must be the same where a run goes on: all but the limits of iterations and time.
+    /// Everything that must be the same where a run goes on, as text: all but the limits of iterations and time.
     var identity: String {
-        let (c, a) = (convex, convex.admm)
-        var parts = [
-            "\(c.formulation) \(c.sharing) \(c.refreshes) \(c.epochs ?? -1) \(c.tolerance) \(c.seed)",
-            "\(a)", loss?.text ?? "usual loss", "\(penalty)", "\(neurons ?? -1) \(hasBias)",
-            "\(standardisation?.rawValue ?? "usual") \(validation ?? 0) \(precision.map { "\($0)" } ?? "usual")",
-            "\(crossValidationRows) \(crossValidationElements) \(folds)",
-        ]
-        switch patterns {
-        case .source(.gates(let gates)): parts.append("gates \(gates.fingerprint)")
-        case .source(.given(let network)):
-            parts.append("given \(network.hidden.fingerprint) \(network.output.fingerprint)")
-        default: parts.append("\(patterns)")
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            func text(_ value: some Encodable) throws -> String {
+                String(decoding: try encoder.encode(value), as: UTF8.self)
+            }
+            func text(_ network: TwoLayerNetwork) -> String {
+                "\(network.hidden.fingerprint) \(network.output.fingerprint)"
+            }
+            let c = convex
+            var parts = [
+                "\(c.formulation.rawValue) \(c.sharing.rawValue) \(c.refreshes) \(c.tolerance) \(c.seed)",
+                "epochs \(c.epochs ?? -1), penalty of patterns \(c.patternPenalty ?? -1)", try text(c.admm),
+                loss?.text ?? "usual loss", try text(penalty), "\(neurons ?? -1) \(hasBias)",
+                "\(standardisation?.rawValue ?? "usual") \(validation ?? 0) \(precision.map { "\($0)" } ?? "usual")",
+                "\(crossValidationRows) \(crossValidationElements) \(folds)",
+            ]
+            switch patterns {
+            case .source(.gates(let gates)): parts.append("gates \(gates.fingerprint)")
+            case .source(.given(let network)): parts.append("given \(text(network))")
+            default: parts.append("\(patterns)")
+            }
+            if let first = c.initialNetwork { parts.append("from \(text(first))") }
+            if let standardiser {
+                var hash = FNV1a()
+                hash.add(try text(standardiser))
+                parts.append("prepared by \(hash.digits)")
+            }
+            return parts.joined(separator: "\n")
         }
-        if let standardiser { parts.append("prepared by \(standardiser)") }
-        return parts.joined(separator: "\n")
     }
 }

@@ -76,7 +76,7 @@ public struct FitSettings: Sendable, Codable, Equatable {
         case grow
         /// This many Gaussian gates.
         case sampled(Int)
-        /// Those of a model file.
+        /// Those of a model file, or of the run folder that holds it.
         case from(String)
     }
 
@@ -187,7 +187,7 @@ public struct FitSettings: Sendable, Codable, Equatable {
         case nil where preset == .paper: options.patterns = .sampled(32)
         case nil: break
         case .from(let path):
-            let base = try ConvexModel.load(path)
+            let base = try ConvexModel.load(ModelFile.path(path))
             try checkPreparation(of: base)
             (options.standardiser, options.hasBias) = (base.standardiser, base.hasBias)
             options.patterns = .source(.given(base.network))

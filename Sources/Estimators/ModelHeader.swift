@@ -58,6 +58,15 @@ package enum ModelFile {
     /// The key that networks of versions before 3 had.
     package static let earlierNetworkKey = "descent.network"
 
+    /// The model file of a path, which may be the run folder that holds it.
+    package static func path(_ path: String) -> String {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+            return path
+        }
+        return path + "/model.safetensors"
+    }
+
     /// What is in a file.
     package struct Kind: Sendable {
         /// Version of the header.

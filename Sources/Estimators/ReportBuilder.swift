@@ -12,7 +12,8 @@ struct ReportBuilder {
     private let task: PredictionTask
 
     init(
-        options: FitOptions, data: LoadedData, rows: Int, model: ConvexModel, result: FitResult, loss: any Loss,
+        options: FitOptions, data: LoadedData, dataHash: String, rows: Int, model: ConvexModel, result: FitResult,
+        loss: any Loss,
         dtype: DType
     ) {
         task = data.task
@@ -38,7 +39,7 @@ struct ReportBuilder {
             advice: solution.termination.explanation + (solution.termination.advice.isEmpty ? "" : " ")
                 + solution.termination.advice,
             seed: options.convex.seed, dtype: "\(dtype)", device: "\(options.device)",
-            threads: Runtime.threads, dataHash: data.train.hash, torch: Runtime.version, notices: [], path: [],
+            threads: Runtime.threads, dataHash: dataHash, torch: Runtime.version, notices: [], path: [],
             history: [])
     }
 

@@ -9,9 +9,14 @@ public struct FNV1a: Sendable {
     /// Adds a number as one step.
     public mutating func add(_ number: UInt64) { value = (value ^ number) &* 0x100_0000_01B3 }
 
-    /// Adds bytes.
-    public mutating func add(_ bytes: some Sequence<UInt8>) {
+    /// Adds bytes. Not generic, since all of a data set goes through it.
+    public mutating func add(_ bytes: UnsafeRawBufferPointer) {
         for byte in bytes { add(UInt64(byte)) }
+    }
+
+    /// Adds the bytes of a text in UTF-8.
+    public mutating func add(_ text: String) {
+        for byte in text.utf8 { add(UInt64(byte)) }
     }
 
     /// The hash as 16 hexadecimal digits.

@@ -85,7 +85,7 @@ extension SplitMix64 {
     /// Numbers of one parameter, from a hash of its name and the seed.
     init(name: String, seed: UInt64) {
         var hash = FNV1a()
-        hash.add(name.utf8)
+        hash.add(name)
         self.init(seed: hash.value ^ (seed &* 0x9E37_79B9_7F4A_7C15))
     }
 

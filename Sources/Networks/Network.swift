@@ -36,11 +36,6 @@ public struct Network: Sendable {
         return declaration.buffers.map(\.name)
     }
 
-    /// Names of a module's tables and tokens: parameters that are looked up or added, and not multiplied with.
-    public static func lookupNames(of module: any Module) -> Set<String> {
-        Set(attributes(of: module).filter(\.value.isLookup).keys)
-    }
-
     /// Names of parameters that no penalty applies to: tables and tokens, what stays on a manifold, what says so.
     public static func unpenalisedNames(of module: any Module) -> Set<String> {
         Set(

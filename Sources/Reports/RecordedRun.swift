@@ -162,7 +162,7 @@ extension ConvexTrainer {
             report.advice = options.wording(report.advice)
             if report.isCut, !recorder.canGoOn {
                 // What a termination advises takes a checkpoint.
-                report.advice = "The run was stopped before its first checkpoint: give it more time, or start it again."
+                report.advice = FitReport.stoppedEarly
             }
         }
         let (model, report) = try recorded(observe)
@@ -188,6 +188,10 @@ extension Network {
 }
 
 extension FitReport {
+    /// What is advised where a run was stopped before there was anything to go on from.
+    package static let stoppedEarly =
+        "The run was stopped before its first checkpoint: give it more time, or start it again."
+
     /// What a model file says of its fit.
     fileprivate var facts: [String: String] {
         var facts = [

@@ -125,16 +125,11 @@ package struct RunFolder {
     }
 
     /// The checkpoints that are there.
-    private var checkpoints: [String] { Self.checkpoints(in: path) }
-
-    private static func checkpoints(in path: String) -> [String] {
+    private var checkpoints: [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path + "/checkpoint")) ?? []).filter { name in
-            isCheckpoint(named: name, in: path + "/checkpoint")
+            Self.isCheckpoint(named: name, in: path + "/checkpoint")
         }
     }
-
-    /// Whether an interrupted run left a checkpoint in a folder.
-    package static func holdsCheckpoint(_ path: String) -> Bool { !checkpoints(in: path).isEmpty }
 
     /// Whether a file is a checkpoint, by its name and its header.
     package static func isCheckpoint(named name: String, in folder: String) -> Bool {

@@ -39,7 +39,8 @@ package final class RunRecorder {
     private let options: Options
     private var logs: (metrics: MetricsLog, board: TensorBoardWriter)?
     private var lastCheckpoint = Date()
-    private var final: (() throws -> Void)?
+    /// Where the run ended.
+    private var final: (write: (String) throws -> Void, position: Int)?
     /// Whether the checkpoints in the folder are an earlier run's.
     private var areForeign: Bool
     private var failure: (any Error)?
@@ -69,23 +70,22 @@ package final class RunRecorder {
             failure = error
             return .stop
         }
-        // The recorder holds the last of these, and the lock of the folder is released with it.
-        let write = event.writeCheckpoint.map { write -> () throws -> Void in
-            { [weak self] in
-                guard let self else { return }
-                try keep(write, at: event.position)
-            }
+        if event.isFinal { final = event.writeCheckpoint.map { ($0, event.position) } }
+        if let point = event.point {
+            logs?.metrics.append(event.progress)
+            // Updates; a solve has none, and its iterations begin anew.
+            let step = point.epoch == nil ? event.position : point.step
+            try? logs?.board.add(step: step, scalars: point.scalars)
+            if event.isBest, let result = event.result { try? save(result(), folder.path + "/best.safetensors") }
         }
-        if event.isFinal { final = write }
-        if let write, !event.isFinal, Date().timeIntervalSince(lastCheckpoint) >= options.checkpointSeconds {
+        // Last: what a checkpoint says was done has left its files.
+        if let write = event.writeCheckpoint, !event.isFinal,
+            Date().timeIntervalSince(lastCheckpoint) >= options.checkpointSeconds
+        {
             // A failed periodic checkpoint must not end a long run; the final one reports its error.
-            try? write()
+            try? keep(write, at: event.position)
             lastCheckpoint = Date()
         }
-        guard let point = event.point else { return .proceed }
-        logs?.metrics.append(event.progress)
-        try? logs?.board.add(step: event.position, scalars: point.scalars)
-        if event.isBest, let result = event.result { try? save(result(), folder.path + "/best.safetensors") }
         return .proceed
     }
 
@@ -100,13 +100,13 @@ package final class RunRecorder {
         if let failure { throw failure }
         // A run that had nothing to report has results all the same.
         if logs == nil { logs = try begin(lines: 0) }
-        if report.isCut { try final?() }
+        if report.isCut, let final { try keep(final.write, at: final.position) }
         do {
             try save(folder.path + "/model.safetensors")
             try folder.write(report, page: page)
         } catch {
             // The work must not be lost with the disk: a resumed run goes on from here.
-            try? final?()
+            if let final { try? keep(final.write, at: final.position) }
             throw error
         }
         if !report.isCut { folder.removeCheckpoint() }

@@ -58,14 +58,9 @@ public struct CheckpointFile<State: Codable> {
         try SafeTensors.write(file.sealed(), to: path)
     }
 
-    /// Reads a file of the run that a key names.
+    /// Reads the content of a file of the run that a key names; `path` is named in errors.
     ///
     /// - Throws: `InterchangeError` for files of another version, another run or other data, and for damaged ones.
-    public init(reading path: String, key: Key) throws {
-        try self.init(SafeTensors.read(path), path: path, key: key)
-    }
-
-    /// Reads the content of a file; `path` is named in errors.
     public init(_ file: SafeTensorsFile, path: String, key: Key) throws {
         func fault(_ problem: String, _ advice: String) -> InterchangeError {
             InterchangeError(path: path, problem: problem, advice: advice)
@@ -96,7 +91,7 @@ public struct CheckpointFile<State: Codable> {
                 "Discard it, and start the run again")
         }
         guard header.identity == key.identity else {
-            throw fault("is a checkpoint of a run with other settings", "Resume with the same arguments")
+            throw fault("is a checkpoint of a run with other settings or test rows", "Resume with the same arguments")
         }
         guard header.dataHash == key.dataHash else {
             throw fault(

@@ -2,12 +2,6 @@
 public protocol RunReport: Codable, Sendable {
     /// Why the run ended, as ``Termination`` has it.
     var termination: String { get }
-    /// Hash of the training data.
-    var dataHash: String { get }
-    /// What was decided or noticed.
-    var notices: [String] { get set }
-    /// The evaluations.
-    var history: [HistoryPoint] { get }
 }
 
 extension RunReport {

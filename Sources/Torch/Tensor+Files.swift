@@ -41,7 +41,7 @@ extension Tensor {
     /// A hash of type, shape and bytes, as 16 hexadecimal digits.
     public var fingerprint: String {
         var hash = FNV1a()
-        hash.add("\(dtype)\(shape)".utf8)
+        hash.add("\(dtype)\(shape)")
         to(device: .cpu).contiguous().withBytes { hash.add($0) }
         return hash.digits
     }

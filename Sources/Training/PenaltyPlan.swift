@@ -15,12 +15,12 @@ extension TrainingSettings {
     /// The groups of the optimizer: the rest first, then each override with what no earlier one takes; the parameters
     /// of each that a penalty applies to are a group of their own.
     ///
-    /// - Parameter lookups: names of tables and tokens, which have no penalty unless an override names them.
-    func parameterGroups(lookups: Set<String>) throws -> [ParameterGroup] {
+    /// - Parameter unpenalised: names of parameters that have no penalty unless an override names them.
+    func parameterGroups(unpenalised: Set<String>) throws -> [ParameterGroup] {
         let overrides = self.overrides ?? []
         let common = try penalty?.penalty()
         let rest = try OptimizerCatalogue.make(optimizer, settings: optimizerSettings)
-        var groups = try split("rest", rest, common, named: false, lookups) { name, shape in
+        var groups = try split("rest", rest, common, named: false, unpenalised) { name, shape in
             !overrides.contains { $0.matches(name, shape) }
         }
         for (index, override) in overrides.enumerated() {
@@ -29,7 +29,7 @@ extension TrainingSettings {
             let made = try OptimizerCatalogue.make(override.optimizer ?? optimizer, settings: settings)
             var own = try split(
                 override.parameters, made, try override.resolvedPenalty(over: penalty), named: override.penalty != nil,
-                lookups
+                unpenalised
             ) { name, shape in
                 override.matches(name, shape) && !overrides[..<index].contains { $0.matches(name, shape) }
             }
@@ -42,7 +42,7 @@ extension TrainingSettings {
     }
 
     private func split(
-        _ label: String, _ optimizer: any Optimizer, _ penalty: (any Penalty)?, named: Bool, _ lookups: Set<String>,
+        _ label: String, _ optimizer: any Optimizer, _ penalty: (any Penalty)?, named: Bool, _ unpenalised: Set<String>,
         _ matches: @escaping @Sendable (String, [Int]) -> Bool
     ) throws -> [ParameterGroup] {
         guard let penalty else { return [ParameterGroup(label, optimizer, matches: matches)] }
@@ -55,7 +55,7 @@ extension TrainingSettings {
             throw SettingError(type(of: penalty).name, "has no groups: a target sparsity needs a penalty that has")
         }
         let applies: @Sendable (String, [Int]) -> Bool = { name, shape in
-            named || penalty.applies(to: shape) && !lookups.contains(name)
+            named || penalty.applies(to: shape) && !unpenalised.contains(name)
         }
         var penalised = ParameterGroup(label + Self.penalised, optimizer) { matches($0, $1) && applies($0, $1) }
         penalised.regularisation = Regularisation(penalty)

@@ -12,6 +12,7 @@ struct ReconstructionProblem: DatasetProblem {
 
     let facts: ProblemFacts
     let fingerprint: String
+    let testIdentity: String
     private let train: FeatureRows
     private let validation: FeatureRows?
     private let test: FeatureRows?
@@ -42,7 +43,7 @@ struct ReconstructionProblem: DatasetProblem {
         preparation.targetNames = (0..<outputs).map { "output\($0)" }
         facts = ProblemFacts(input: input, outputs: outputs, preparation: preparation)
         dataNotices = data.train.notices + standardiser.notices
-        fingerprint = data.train.hash
+        (fingerprint, testIdentity) = (data.train.hash, data.testIdentity)
         loader = try BatchLoader(x: train, y: nil, input: input, settings: settings.batches)
     }
 

@@ -39,6 +39,8 @@ struct ProblemFacts {
 /// A problem on a data set, whose networks can be kept as models.
 protocol DatasetProblem: Problem {
     var facts: ProblemFacts { get }
+    /// What tells its test rows from others.
+    var testIdentity: String { get }
 }
 
 /// Rows with classes or values to predict: accuracy or R² is the score.
@@ -63,6 +65,7 @@ public struct SupervisedProblem: DatasetProblem {
     public let fingerprint: String
     /// Batch, loss, and what the rows were made with.
     public let identity: String
+    let testIdentity: String
 
     /// Makes the problem of some data.
     ///
@@ -105,9 +108,10 @@ public struct SupervisedProblem: DatasetProblem {
                 targetScale: encoding.scale, loss: loss.text))
         dataNotices = all.notices + standardiser.notices
         fingerprint = all.hash
+        testIdentity = data.testIdentity
         identity =
             "batch \(batch), \(facts.preparation.loss), validation \(validation), \(augmentation), seed \(seed), \(precision), "
-            + (normalisation.map { "\($0.mean) \($0.scale)" } ?? "measured")
+            + (normalisation.map { "\($0.mean) \($0.scale)" } ?? "measured") + testIdentity
         loader = try BatchLoader(
             x: train.x, y: train.y, input: facts.input,
             settings: BatchSettings(size: batch, augmentation: augmentation, seed: seed))

@@ -83,10 +83,10 @@ struct NamedRun {
     }
 
     /// The trainer of these settings, and the network that its rule was made for.
-    func trainer<P: Problem>(
+    func trainer<P: DatasetProblem>(
         _ module: any Module, _ problem: P, _ schedule: any Schedule, _ device: Device, trained: Set<String>? = nil
     ) throws -> (Trainer<P>, Network) {
-        let rule = try settings.rule(lookups: Network.unpenalisedNames(of: module))
+        let rule = try settings.rule(unpenalised: Network.unpenalisedNames(of: module))
         var trainer = Trainer(module: module, problem: problem, rule: rule, schedule: schedule)
         trainer.scheduleUnit = settings.scheduleUnit
         (trainer.epochs, trainer.steps) = (settings.epochs, settings.steps)
@@ -95,8 +95,7 @@ struct NamedRun {
         trainer.leaveOutFrozen()
         (trainer.evaluationInterval, trainer.patience) = (settings.evaluationInterval, settings.patience)
         (trainer.timeLimit, trainer.seed, trainer.device) = (settings.timeLimit, settings.seed, device)
-        // Scores of another test set would be of another history.
-        trainer.identity = try settings.identity + (data.test.map { ", tests " + $0.hash } ?? "")
+        trainer.identity = try settings.identity + problem.testIdentity
         let network = try trainer.network(named: settings.model)
         let chosen = network.parameters.pairs.filter { trainer.trained?.contains($0.name) ?? true }
         let (names, shapes) = (chosen.map(\.name), chosen.map(\.tensor.shape))

@@ -148,10 +148,10 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
 
     /// The optimizer with what is around it.
     ///
-    /// - Parameter lookups: names of tables and tokens, which have no penalty.
+    /// - Parameter unpenalised: names of parameters that have no penalty.
     /// - Throws: `SettingError` for names and values that the catalogue does not have.
-    public func rule(lookups: Set<String> = []) throws -> UpdateRule {
-        var rule = UpdateRule(groups: try parameterGroups(lookups: lookups))
+    public func rule(unpenalised: Set<String> = []) throws -> UpdateRule {
+        var rule = UpdateRule(groups: try parameterGroups(unpenalised: unpenalised))
         rule.before = try (before ?? []).map { try TransformationCatalogue.before.make($0) }
         rule.after = try (after ?? []).map { try TransformationCatalogue.after.make($0) }
         if let fault = rule.fault { throw fault }

@@ -21,6 +21,7 @@ struct ConfigurationTests {
                 "fit", "values.csv", "--penalty", "0.2", "--patterns", "grow", "--neurons", "6", "--loss",
                 "huber(delta=0.5)",
             ],
+            ["fit", "three.csv", "--penalty", "0.5", "--patterns", "from:a1"],
             ["fit", "three.csv", "--preset", "paper", "--penalty", "1", "--max-iterations", "30", "--seed", "5"],
             ["train", "three.csv", "--epochs", "2", "--seed", "4", "--after", "ema(0.9)", "--validation", "0.2"],
         ]

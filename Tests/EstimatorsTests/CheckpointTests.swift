@@ -98,7 +98,7 @@ struct CheckpointTests {
             #expect(fault { _ = try trained(other, data, from: path) }.contains("other settings"), "\(index)")
         }
         let tested = Problem(rows: 60, seed: 35).data(.classification, test: Problem(rows: 20, seed: 37))
-        #expect(fault { _ = try trained(options, tested, from: path) }.contains("other data"))
+        #expect(fault { _ = try trained(options, tested, from: path) }.contains("test rows"))
         let more = Problem(rows: 60, seed: 36).data(.classification)
         #expect(fault { _ = try trained(options, more, from: path) }.contains("other data"))
         var free = options

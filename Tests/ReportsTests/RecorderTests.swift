@@ -74,6 +74,33 @@ struct RecorderTests {
         #expect(throws: DataError.self) { try run(trainer()) }
     }
 
+    @Test("What a checkpoint says was done has left its files before it, so that a kill behind it loses nothing")
+    func order() throws {
+        defer { try? FileManager.default.removeItem(atPath: (folder as NSString).deletingLastPathComponent) }
+        let files = try RunFolder(path: folder)
+        var options = RunRecorder.Options()
+        options.checkpointSeconds = 0
+        let recorder = try RunRecorder(files, options)
+        var seen = 0
+        for number in 1...3 {
+            var event = RunEvent<Int>(
+                RunProgress(phase: "train", iteration: number, limit: 3, seconds: 0), position: number,
+                evaluations: number)
+            event.point = HistoryPoint(phase: "train", step: number, epoch: 1, seconds: 0)
+            (event.isBest, event.result) = (true, { number })
+            event.writeCheckpoint = { [folder] path in
+                let lines = try String(contentsOfFile: folder + "/metrics.jsonl", encoding: .utf8)
+                let best = try String(contentsOfFile: folder + "/best.safetensors", encoding: .utf8)
+                #expect(lines.split(separator: "\n").count == number && best == "\(number)")
+                seen += 1
+                try Data().write(to: URL(filePath: path))
+            }
+            #expect(
+                recorder.note(event) { try Data("\($0)".utf8).write(to: URL(filePath: $1)) } == .proceed)
+        }
+        #expect(seen == 3)
+    }
+
     @Test("A run that fails leaves no folder of its own")
     func fails() {
         var wrong = trainer()

@@ -119,7 +119,7 @@ enum Samples {
         _ network: inout Network, axis: Grouping.Axis, share: Double, seed: UInt64, where isChosen: (String) -> Bool
     ) {
         var random = RandomSource(seed)
-        let lookups = Network.lookupNames(of: network.module)
+        let lookups = Network.unpenalisedNames(of: network.module)
         for name in network.parameters.names where isChosen(name) && !lookups.contains(name) {
             let w = network.parameters[name]!
             guard w.rank >= 2 else { continue }

@@ -101,11 +101,11 @@ struct StructureTrainingTests {
     func lookups() throws {
         let model = try ArchitectureCatalogue.make("transformer_lm").network(
             input: .tokens(vocabulary: 7, length: 4), outputs: 2)
-        #expect(Network.lookupNames(of: model) == ["embedding.weight", "position.weight"])
+        #expect(Network.unpenalisedNames(of: model) == ["embedding.weight", "position.weight"])
         let image = try ArchitectureCatalogue.make("vit").network(
             input: .image(channels: 1, height: 8, width: 8), outputs: 2)
-        #expect(Network.lookupNames(of: image) == ["class_token", "encoder.pos_embedding"])
-        let groups = try settings().rule(lookups: ["embedding.weight"]).groups
+        #expect(Network.unpenalisedNames(of: image) == ["class_token", "encoder.pos_embedding"])
+        let groups = try settings().rule(unpenalised: ["embedding.weight"]).groups
         #expect(groups.map { $0.matches("embedding.weight", [7, 4]) } == [true, false])
         #expect(groups.map { $0.matches("head.weight", [7, 4]) } == [false, true])
         #expect(groups.map { $0.matches("norm.weight", [4]) } == [true, false])

@@ -75,6 +75,7 @@ public struct Stiefel: Manifold {
 
     /// The polar factor `U V'` of `U Σ V'`.
     public func projected(_ point: Tensor) -> Tensor {
+        // Where the numbers are none the run ends at its next check.
         guard let (u, _, vTransposed) = try? point.svd() else { return point }
         return u.times(vTransposed)
     }
